@@ -41,6 +41,7 @@ var allowed = map[string]string{
 	"store/memstore":    "store/driver",
 	"store/storetest":   "store/driver",
 	"localdb":           "",
+	"localdb/dbtest":    "localdb",
 	"disk":              "",
 	"editor":            "item disk merge/jsonc",
 	"watch":             "",
@@ -63,6 +64,7 @@ var inTests = map[string]string{
 	"store/folderstore": "store store/storetest",
 	"store/memstore":    "store store/storetest",
 	"store/storetest":   "store/memstore",
+	"localdb":           "localdb/dbtest",
 	"engine":            "store/memstore store/folderstore store/storetest editor",
 	"vault":             "store/memstore store/storetest",
 }
