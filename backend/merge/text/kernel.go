@@ -16,7 +16,7 @@ const (
 
 	// allowance is how many steps a comparison may take in all; a step takes a few
 	// nanoseconds. Counted, so that every device gives up at the same place.
-	allowance = 1 << 25
+	allowance = 1 << 24
 )
 
 // toRune gives the n-th number its rune.

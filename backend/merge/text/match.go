@@ -104,16 +104,14 @@ func (m *matcher) exact(a, aEnd, b, bEnd, level int) {
 	rb, atB := number(m.b[b:bEnd], b)
 	m.clear(a, aEnd, b, bEnd)
 
-	if len(ra)+len(rb) > freely {
-		n := m.left + 1
-		if next <= maxRunes {
-			n = cost(ra, rb, m.left)
-		}
-		if n > m.left {
-			m.rough(a, aEnd, b, bEnd, level)
-			return
-		}
-		m.left -= n
+	switch {
+	case next > maxRunes:
+		m.coarse = true
+		m.replace(a, aEnd, b, bEnd)
+		return
+	case len(ra)+len(rb) > freely && !m.afford(ra, rb):
+		m.rough(a, aEnd, b, bEnd, level)
+		return
 	}
 	m.replace(a, aEnd, b, bEnd)
 	kernel(ra, rb, func(i, j int) {
@@ -123,18 +121,25 @@ func (m *matcher) exact(a, aEnd, b, bEnd, level int) {
 	})
 }
 
+// afford pays for a comparison out of the allowance, if half of what is left
+// suffices: counting costs steps, too.
+func (m *matcher) afford(a, b []rune) bool {
+	limit := m.left / 2
+	n := min(cost(a, b, limit), limit)
+	m.left -= n
+	return n < limit
+}
+
 // rough is for what the allowance no longer pays for: repetitive text. Runs of
 // lines may be unique where lines are not; without those it is one replacement.
 func (m *matcher) rough(a, aEnd, b, bEnd, level int) {
 	if level < depth {
-		for length := 4; length <= 64; length *= 4 {
-			if at := runs(m.a[a:aEnd], m.b[b:bEnd], length); len(at) > 0 {
-				for i := range at {
-					at[i].a, at[i].b = at[i].a+int32(a), at[i].b+int32(b)
-				}
-				m.between(at, a, aEnd, b, bEnd, level)
-				return
+		if at := runs(m.a[a:aEnd], m.b[b:bEnd]); len(at) > 0 {
+			for i := range at {
+				at[i].a, at[i].b = at[i].a+int32(a), at[i].b+int32(b)
 			}
+			m.between(at, a, aEnd, b, bEnd, level)
+			return
 		}
 	}
 	m.coarse = true
@@ -179,32 +184,37 @@ func (m *matcher) unique(a, aEnd, b, bEnd int) []pair {
 	return rising(ps)
 }
 
-// runs pairs the first lines of runs of that length which are once in each.
-func runs(a, b []int32, length int) []pair {
-	ids := map[[2]int32]int32{}
+// runs pairs the first lines of runs of 4, or else 16, or else 64 lines, which
+// are once in each.
+func runs(a, b []int32) []pair {
 	a, b = slices.Clone(a), slices.Clone(b)
-	for step := 1; step < length; step *= 2 { // runs twice as long each time
-		clear(ids)
-		double := func(s []int32) []int32 {
-			for i := 0; i+step < len(s); i++ {
-				key := [2]int32{s[i], s[i+step]}
-				id, ok := ids[key]
-				if !ok {
-					id = int32(len(ids))
-					ids[key] = id
-				}
-				s[i] = id
+	for length := 1; length < 64; {
+		ids := make(map[[2]int32]int32, len(a))
+		a, b = double(a, length, ids), double(b, length, ids)
+		if length *= 2; length == 4 || length == 16 || length == 64 {
+			m := newMatcher(len(ids))
+			m.a, m.b = a, b
+			if at := m.unique(0, len(a), 0, len(b)); len(at) > 0 {
+				return at
 			}
-			return s[:max(0, len(s)-step)]
 		}
-		a, b = double(a), double(b)
 	}
-	if len(a) == 0 || len(b) == 0 {
-		return nil
+	return nil
+}
+
+// double numbers runs twice as long as those that s has the numbers of.
+func double(s []int32, length int, ids map[[2]int32]int32) []int32 {
+	n := max(0, len(s)-length)
+	for i := range n {
+		key := [2]int32{s[i], s[i+length]}
+		id, ok := ids[key]
+		if !ok {
+			id = int32(len(ids))
+			ids[key] = id
+		}
+		s[i] = id
 	}
-	m := newMatcher(len(ids))
-	m.a, m.b = a, b
-	return m.unique(0, len(a), 0, len(b))
+	return s[:n]
 }
 
 // rising keeps a longest subsequence whose b rise; a rise already.

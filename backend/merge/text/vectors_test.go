@@ -61,3 +61,36 @@ func TestGitVectors(t *testing.T) {
 		t.Error("too few agree with git")
 	}
 }
+
+// unlike are the cases in which we propose something else than JetBrains, and why.
+var unlike = map[int]struct{ want, why string }{
+	22: {"\ni", "the line end that right added is kept; JetBrains drops it"},
+	23: {"", "both added something before and after X: that is asked"},
+}
+
+func TestJetBrainsWords(t *testing.T) {
+	var cases [][]*string
+	if err := json.Unmarshal(vectors(t, "jetbrains-word/merge-resolve.json"), &cases); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range cases {
+		got, ok := Suggest([]byte(*c[0]), []byte(*c[1]), []byte(*c[2]))
+		want := c[3]
+		if want != nil && *want == "?" {
+			want = c[4]
+		}
+		if u, there := unlike[i]; there {
+			want = &u.want
+			if u.want == "" {
+				want = nil
+			}
+		}
+		if same := ok == (want != nil) && (!ok || string(got) == *want); !same {
+			w := "none"
+			if want != nil {
+				w = *want
+			}
+			t.Errorf("case %d: %q | %q | %q: got %q, %v, want %q", i, *c[0], *c[1], *c[2], got, ok, w)
+		}
+	}
+}

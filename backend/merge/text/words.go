@@ -9,14 +9,18 @@ import (
 // [B, BEnd) of the other do.
 type Span struct{ A, AEnd, B, BEnd int }
 
-// wordRunes is up to how many bytes, on either side, texts are compared word by
-// word; measured, 10 kB take some 20 ms at worst.
-const wordRunes = 10_000
+const (
+	// wordBytes is up to how many bytes, on either side, are compared by words.
+	wordBytes = 10_000
+
+	// wordSteps is the allowance for it; at worst some 25 ms.
+	wordSteps = 1 << 21
+)
 
 // Words finds the words in which b differs from a. Texts that are too long for
 // it, or too different, are one span, less what they share at both ends.
 func Words(a, b []byte) []Span {
-	if len(a) > wordRunes || len(b) > wordRunes {
+	if len(a) > wordBytes || len(b) > wordBytes {
 		return ends(a, b)
 	}
 	in := interner{}
@@ -24,7 +28,7 @@ func Words(a, b []byte) []Span {
 	in.number(&va, false)
 	in.number(&vb, false)
 	m := newMatcher(len(in))
-	m.left = 1 << 22
+	m.left = wordSteps
 	hs := m.compare(va.ids, vb.ids)
 	spans := make([]Span, len(hs))
 	for i, h := range hs {
