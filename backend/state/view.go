@@ -1,0 +1,145 @@
+package state
+
+import (
+	"plait/backend/item"
+)
+
+// How says how a shown value came about.
+type How uint8
+
+const (
+	HowOne    How = iota // the only sibling
+	HowSame              // several siblings that mean the same
+	HowMerged            // several, merged cleanly over their base
+	HowLatest            // several; the strategy shows the latest
+	HowChosen            // several comments, orders or layouts, which never ask: see show
+)
+
+// Shown is what a view shows of one atom.
+type Shown struct {
+	Value    item.Value // Kind Absent: nothing is shown, but bases know the dots. With a conflict: undefined
+	Dots     []item.Dot // all siblings, in dot order: what an edit of the shown value replaces
+	How      How
+	Conflict *Conflict  // not nil: not decided. Atoms of one subtree share theirs
+	Subtree  []item.Key // of a subtree that a strategy decided, its root first: what Settle settles as one
+}
+
+// A Conflict is what has to be decided about one atom, or about one subtree: a
+// value at a path, and values below it.
+type Conflict struct {
+	Key    item.Key
+	Keys   []item.Key // all atoms that it is about, Key first
+	Base   *Sibling   // nil: none is known
+	Sides  []Sibling  // in dot order. Of a subtree: the present values at Key, and one that stands for all below it
+	Below  int        // which side stands for all below Key, as a JSON object for people to read; -1: none
+	Reason Reason
+}
+
+// View derives what is shown. Atoms that have only tombstones are there, as
+// Absent with their dots. A nil strategy is Merge everywhere.
+func View(t item.Type, it *Item, strategy func(item.Key) Strategy) map[item.Key]Shown {
+	if strategy == nil {
+		strategy = Always(Merge)
+	}
+	view := make(map[item.Key]Shown, len(it.Atoms))
+	for k, a := range it.Atoms {
+		if len(a.Live) > 0 {
+			view[k] = show(t, k, a, strategy(k))
+		}
+	}
+	showSubtrees(t, it, view, strategy)
+	return view
+}
+
+// show decides one atom by itself.
+//
+//	siblings            merge          latest, local, remote   manual
+//	one                 it             it                      it
+//	of equal meaning    first          first                   first
+//	clean over base     merged         latest                  asks
+//	layouts             latest         latest                  latest
+//	comments, orders    merged, first  latest                  asks
+//	else                asks           latest                  asks
+//
+// First is by dot order, and passes over tombstones.
+func show(t item.Type, k item.Key, a *Atom, s Strategy) Shown {
+	first := a.Live[0]
+	out := Shown{Value: first.Value, Dots: a.Dots()}
+	if len(a.Live) == 1 {
+		return out
+	}
+	if alike(t, k, a.Live) {
+		out.How = HowSame
+		return out
+	}
+	switch {
+	case k.Lane == item.LaneSkeleton:
+		out.Value, out.How = Newest(present(a.Live)).Value, HowChosen
+	case !s.merges() && !s.asks():
+		out.Value, out.How = Newest(a.Live).Value, HowLatest
+	default:
+		base := a.Base(t, k)
+		if s.merges() {
+			if v, ok := fold(t, k, base, a.Live); ok {
+				out.Value, out.How = v, HowMerged
+				return out
+			}
+			if k.Lane != item.LaneValue {
+				out.Value, out.How = present(a.Live)[0].Value, HowChosen
+				return out
+			}
+			if !s.asks() {
+				out.Value, out.How = Newest(a.Live).Value, HowLatest
+				return out
+			}
+		}
+		out.Value = item.Value{}
+		out.Conflict = &Conflict{Key: k, Keys: []item.Key{k}, Base: base, Sides: a.Live, Below: -1, Reason: reason(t, k, base, a.Live)}
+	}
+	return out
+}
+
+// alike says whether all siblings mean the same.
+func alike(t item.Type, k item.Key, in []Sibling) bool {
+	for _, s := range in[1:] {
+		if !Same(t, k, in[0].Value, s.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+// present leaves out tombstones, unless there is nothing else.
+func present(in []Sibling) []Sibling {
+	out := make([]Sibling, 0, len(in))
+	for _, s := range in {
+		if Present(s.Value) {
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		return in
+	}
+	return out
+}
+
+// reason says why the sides conflict, the first in dot order being local.
+func reason(t item.Type, k item.Key, base *Sibling, sides []Sibling) Reason {
+	r := Reason{Args: map[string]string{"key": merge.Label(t, k)}}
+	kept := present(sides)
+	switch {
+	case len(kept) < len(sides) && Present(sides[0].Value):
+		r.Code = "changed-removed"
+	case len(kept) < len(sides):
+		r.Code = "removed-changed"
+	case k.Lane == item.LaneOrder:
+		r.Code = "order"
+	case base == nil || !Present(base.Value):
+		r.Code = "both-added"
+	case kept[0].Value.Kind == item.Text:
+		r.Code = "text"
+	default:
+		r.Code = "both-changed"
+	}
+	return r
+}
