@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path/filepath"
 )
 
 // displace gives an existing target the content of s.tmp, and aside that of the
@@ -42,7 +43,14 @@ func (d *Disk) displace(s *swap, aside string) error {
 func (d *Disk) displaceByLink(s *swap, aside string) error {
 	err := d.sys.link(s.target, aside)
 	if errors.Is(err, errUnsupported) {
+		s.copied = true
 		err = d.copyAside(s, aside)
+	}
+	if err == nil {
+		// Else a power cut could keep the rename and lose the link.
+		if err = d.sys.syncDir(filepath.Dir(aside)); err != nil {
+			d.sys.unlink(aside)
+		}
 	}
 	if err != nil {
 		return err
@@ -69,7 +77,7 @@ func (d *Disk) copyAside(s *swap, aside string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer src.Close()
+	defer func() { err = errors.Join(err, src.Close()) }()
 	tmp := beside(s.target, newPrefix, d.sys.tag())
 	dst, err := d.sys.create(tmp, 0o600)
 	if err != nil {
