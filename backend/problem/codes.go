@@ -10,7 +10,8 @@ func (c Code) Error() string { return string(c) }
 const (
 	Usage           Code = "usage"            // the command line, or an argument, is not of its form
 	NoVault         Code = "no-vault"         // nothing was set up here
-	HasVault        Code = "has-vault"        // there is a vault already, here or in the store
+	Exists          Code = "exists"           // there is a vault already, here or in the store
+	Unknown         Code = "unknown"          // nothing of this name, whatever it should be
 	UnknownItem     Code = "unknown-item"     // no item (type, collection) of this name
 	UnknownEditor   Code = "unknown-editor"   // no editor, profile or added folder of this name
 	UnknownDevice   Code = "unknown-device"   // no device of this name
@@ -55,15 +56,15 @@ const (
 
 // This device.
 const (
-	Busy        Code = "busy"         // another process holds the database
-	Damaged     Code = "damaged"      // the local database is unreadable
-	Lost        Code = "lost"         // the local database lost its tail
-	KeyMismatch Code = "key-mismatch" // this device's keys do not open its database
-	Copied      Code = "copied"       // this home was copied from, or restored on, another machine
-	DiskFull    Code = "disk-full"    // no space here
-	HomeDenied  Code = "home-denied"  // Plait's own folder can't be read or written
-	Clock       Code = "clock"        // this device's clock is far off
-	OldSchema   Code = "old-schema"   // the database was written by a newer Plait
+	Busy        Code = "busy"          // another process holds the database
+	Damaged     Code = "damaged"       // the local database is unreadable
+	Lost        Code = "lost-database" // the local database lost its tail
+	KeyMismatch Code = "key-mismatch"  // this device's keys do not open its database
+	Copied      Code = "copied"        // this home was copied from, or restored on, another machine
+	DiskFull    Code = "disk-full"     // no space here
+	HomeDenied  Code = "home-denied"   // Plait's own folder can't be read or written
+	Clock       Code = "clock"         // this device's clock is far off
+	OldSchema   Code = "old-schema"    // the database was written by a newer Plait
 )
 
 // The person's files.
@@ -95,7 +96,8 @@ type words struct{ message, hint string }
 var table = map[Code]words{
 	Usage:           {"That is not how this command is used.", "See `plait help`."},
 	NoVault:         {"There is no vault on this device yet.", "Make one with `plait init --store URL`, or join one with `plait join --store URL --code CODE`."},
-	HasVault:        {"There is a vault here already. It was left as it is.", "`plait status` shows it. To add this device to a vault, use `plait join`."},
+	Exists:          {"There is a vault here already. It was left as it is.", "`plait status` shows it. To add this device to a vault, use `plait join`."},
+	Unknown:         {"There is nothing of that name.", "`plait status`, `plait editors`, `plait devices` and `plait history` show the names in use."},
 	UnknownItem:     {"There is no item of that name.", "`plait history` and `plait status` show the names in use, such as default/settings."},
 	UnknownEditor:   {"No editor or folder of that name is known here.", "`plait editors` lists what is found. A folder anywhere is added with `plait attach --path DIR --name NAME`."},
 	UnknownDevice:   {"There is no device of that name in this vault.", "`plait devices` lists them."},

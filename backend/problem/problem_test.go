@@ -8,6 +8,8 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,6 +114,61 @@ func TestTable(t *testing.T) {
 	if len(seen) < 50 {
 		t.Errorf("found %d codes in codes.go; the test reads it wrongly", len(seen))
 	}
+}
+
+// Codes that others write down as strings are codes of the table.
+func TestCodesInUse(t *testing.T) {
+	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if code, ok := spelled(n); ok && !problem.Known(problem.Code(code)) {
+				t.Errorf("%s: code %q has no words", file, code)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// spelled is the code that a node writes down as a string, in a problem.Error, New or Wrap.
+func spelled(n ast.Node) (code string, ok bool) {
+	isProblem := func(e ast.Expr, names ...string) bool {
+		sel, ok := e.(*ast.SelectorExpr)
+		if !ok {
+			return false
+		}
+		x, ok := sel.X.(*ast.Ident)
+		return ok && x.Name == "problem" && slices.Contains(names, sel.Sel.Name)
+	}
+	var value ast.Expr
+	switch n := n.(type) {
+	case *ast.CompositeLit:
+		for _, e := range n.Elts {
+			if kv, ok := e.(*ast.KeyValueExpr); ok && isProblem(n.Type, "Error", "Problem") {
+				if key, ok := kv.Key.(*ast.Ident); ok && key.Name == "Code" {
+					value = kv.Value
+				}
+			}
+		}
+	case *ast.CallExpr:
+		if isProblem(n.Fun, "New", "Wrap", "Code") && len(n.Args) > 0 {
+			value = n.Args[0]
+		}
+	}
+	lit, ok := value.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return "", false
+	}
+	return strings.Trim(lit.Value, `"`), true
 }
 
 // P1 for the codes of packages below: each has words of its own here, or is known to be a surprise.
