@@ -28,6 +28,7 @@ type calls interface {
 	rmdir(dir string) error
 	syncDir(dir string) error
 	syncFiles(fs []newFile) error // all of them
+	syncDirs(dirs []string) error // likewise; of those that are there
 	tag() string                  // tagLength characters
 	between(path string)          // the instant between check and exchange; for tests
 }

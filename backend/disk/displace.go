@@ -2,7 +2,6 @@ package disk
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"path/filepath"
 )
@@ -89,7 +88,7 @@ func (d *Disk) copyAside(s *swap, aside string) (err error) {
 			d.sys.unlink(tmp)
 		}
 	}()
-	if _, err = io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, make([]byte, copyBuffer)); err != nil {
+	if _, err = copyAll(dst, src); err != nil {
 		return err
 	}
 	if err = dst.sync(); err != nil {

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"io/fs"
 )
 
@@ -286,4 +287,13 @@ func (m *memory) syncDir(p string) error {
 		n.syncEntries()
 		return nil
 	}, nil)
+}
+
+func (m *memory) syncDirs(dirs []string) error {
+	for _, d := range dirs {
+		if err := m.syncDir(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }

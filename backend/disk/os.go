@@ -16,14 +16,6 @@ func OS() *Disk { return &Disk{sys: system{}, workers: 4} }
 // os_linux.go, os_darwin.go and so on.
 type system struct{}
 
-func (system) lstat(path string) (Info, error) {
-	i, err := os.Lstat(path)
-	if err != nil {
-		return Info{}, err
-	}
-	return infoOf(path, i), nil
-}
-
 func (system) stat(path string) (Info, error) {
 	i, err := os.Stat(path)
 	if err != nil {
@@ -63,25 +55,6 @@ func (f osFile) info() (Info, error) {
 		return Info{}, err
 	}
 	return infoOf(f.Name(), i), nil
-}
-
-func (system) readDir(dir string) ([]Info, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	infos := make([]Info, 0, len(entries))
-	for _, e := range entries {
-		i, err := e.Info()
-		if os.IsNotExist(err) {
-			continue // gone since the directory was read
-		}
-		if err != nil {
-			return nil, err
-		}
-		infos = append(infos, infoOf(filepath.Join(dir, e.Name()), i))
-	}
-	return infos, nil
 }
 
 var tags = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)

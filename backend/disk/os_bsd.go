@@ -26,3 +26,4 @@ func stampOf(i fs.FileInfo) Stamp {
 func exchange(a, b string) error            { return errUnsupported }
 func renameNew(from, to string) error       { return errUnsupported }
 func (system) syncFiles(fs []newFile) error { return syncEach(fs) }
+func (system) syncDirs(dirs []string) error { return syncEachDir(dirs) }

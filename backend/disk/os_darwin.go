@@ -29,3 +29,4 @@ func renameNew(from, to string) error {
 }
 
 func (system) syncFiles(fs []newFile) error { return syncEach(fs) }
+func (system) syncDirs(dirs []string) error { return syncEachDir(dirs) }

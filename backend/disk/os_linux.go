@@ -1,7 +1,10 @@
 package disk
 
 import (
+	"errors"
 	"io/fs"
+	"os"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -36,21 +39,43 @@ func (system) syncFiles(fs []newFile) error {
 	if len(fs) < manyFiles {
 		return syncEach(fs)
 	}
-	// They may lie on several filesystems.
-	done := map[uint64]bool{}
+	var all wholes
 	for _, f := range fs {
-		var st unix.Stat_t
-		fd := int(f.(written).Fd())
-		if err := unix.Fstat(fd, &st); err != nil {
+		if err := all.sync(int(f.(written).Fd())); err != nil {
 			return err
 		}
-		if done[st.Dev] {
-			continue
-		}
-		if err := unix.Syncfs(fd); err != nil {
-			return err
-		}
-		done[st.Dev] = true
 	}
 	return nil
+}
+
+func (system) syncDirs(dirs []string) error {
+	if len(dirs) < manyFiles {
+		return syncEachDir(dirs)
+	}
+	var all wholes
+	for _, dir := range dirs {
+		f, err := os.Open(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = errors.Join(all.sync(int(f.Fd())), f.Close())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wholes are filesystems, by device, that were synced as a whole: files lie on one, or few.
+type wholes []uint64
+
+func (w *wholes) sync(fd int) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || slices.Contains(*w, uint64(st.Dev)) {
+		return err
+	}
+	*w = append(*w, uint64(st.Dev))
+	return unix.Syncfs(fd)
 }

@@ -90,6 +90,7 @@ func (system) replace(from, path, aside string) error {
 func syncDir(string) error { return nil }
 
 func (system) syncFiles(fs []newFile) error { return syncEach(fs) }
+func (system) syncDirs(dirs []string) error { return syncEachDir(dirs) }
 
 // written is new content being written, open to nobody else until settle.
 type written struct {

@@ -13,7 +13,7 @@ import (
 const (
 	batchFiles = 256
 	batchBytes = 64 << 20
-	copyBuffer = 256 << 10
+	copyBuffer = 64 << 10
 )
 
 // A swap is one change under way.
@@ -50,10 +50,8 @@ func (d *Disk) Write(changes []Change, done func(int, Swapped, error) error) err
 	touched := newDirs()
 	err := d.batches(changes, done, touched)
 	// What was exchanged has to be made durable whatever happened to the rest.
-	for _, dir := range touched.order {
-		if serr := d.sys.syncDir(dir); serr != nil && !errors.Is(serr, fs.ErrNotExist) {
-			err = errors.Join(err, fail("sync", dir, serr))
-		}
+	if serr := d.sys.syncDirs(touched.order); serr != nil {
+		err = errors.Join(err, fail("sync", touched.order[0], serr))
 	}
 	return err
 }
@@ -203,8 +201,18 @@ func (s *swap) fill() error {
 	if err != nil {
 		return err
 	}
-	s.n, err = io.CopyBuffer(struct{ io.Writer }{s.f}, struct{ io.Reader }{r}, make([]byte, copyBuffer))
+	s.n, err = copyAll(s.f, r)
 	return errors.Join(err, r.Close())
+}
+
+var buffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
+
+// copyAll copies in pieces of copyBuffer, whatever shortcuts the two sides would offer: one
+// effect a piece.
+func copyAll(to io.Writer, from io.Reader) (int64, error) {
+	b := buffers.Get().(*[copyBuffer]byte)
+	defer buffers.Put(b)
+	return io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, b[:])
 }
 
 func (d *Disk) makeDirs(s *swap) error {

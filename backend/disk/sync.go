@@ -1,6 +1,11 @@
 package disk
 
-import "golang.org/x/sync/errgroup"
+import (
+	"errors"
+	"io/fs"
+
+	"golang.org/x/sync/errgroup"
+)
 
 // syncEach syncs files side by side: a journaling filesystem writes what waits at once
 // in one commit.
@@ -12,6 +17,20 @@ func syncEach(files []newFile) error {
 	g.SetLimit(16)
 	for _, f := range files {
 		g.Go(f.sync)
+	}
+	return g.Wait()
+}
+
+func syncEachDir(dirs []string) error {
+	var g errgroup.Group
+	g.SetLimit(16)
+	for _, dir := range dirs {
+		g.Go(func() error {
+			if err := syncDir(dir); !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return nil
+		})
 	}
 	return g.Wait()
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // walk calls fn for the entries of one directory and what is below them.
-func walk(sys calls, infos []Info, fn func(Info, error) error) error {
+func walk(sys interface{ readDir(string) ([]Info, error) }, infos []Info, fn func(Info, error) error) error {
 	for _, i := range infos {
 		err := fn(i, nil)
 		if errors.Is(err, fs.SkipDir) {
