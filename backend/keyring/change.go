@@ -90,7 +90,7 @@ func (k *Keys) Maintain(rand io.Reader, now time.Time) ([]Statement, error) {
 	t := k.draft(now)
 	err := t.share()
 	if err == nil {
-		after := Keys{t.ring, k.me, t.epochs}
+		after := Keys{ring: t.ring, me: k.me, epochs: t.epochs}
 		if _, _, ok := after.Current(); !ok {
 			err = t.rotate(rand)
 		}

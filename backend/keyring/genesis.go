@@ -69,6 +69,7 @@ func ParseGenesis(b []byte) (Genesis, error) {
 	if checkFormat.fails(f.Format != format) {
 		return Genesis{}, fmt.Errorf("vault.json: %w: format %d", Newer, f.Format)
 	}
+	f.About = about
 	if !bytes.Equal(marshalVault(f), b) {
 		return Genesis{}, fmt.Errorf("vault.json: %w: not in the one encoding", Damaged)
 	}

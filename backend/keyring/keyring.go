@@ -83,6 +83,15 @@ func (Secret) LogValue() slog.Value         { return slog.StringValue(redacted) 
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (Secret) Format(f fmt.State, _ rune)   { io.WriteString(f, redacted) }
 
+// hidden makes whatever embeds it print and log as a Secret does, fields and all.
+type hidden struct{}
+
+func (hidden) String() string               { return redacted }
+func (hidden) GoString() string             { return redacted }
+func (hidden) LogValue() slog.Value         { return slog.StringValue(redacted) }
+func (hidden) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (hidden) Format(f fmt.State, _ rune)   { io.WriteString(f, redacted) }
+
 // Limits on what is read from outside. They are generous: a vault of 64 devices and
 // a hundred rotations stays under them by a factor of ten.
 const (

@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"crypto/hpke"
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
@@ -113,4 +114,8 @@ func TestLifeOfAVault(t *testing.T) {
 	if made, err := k.Maintain(w.rand, noon); err != nil || len(made) != 0 {
 		t.Errorf("Maintain made %d, %v; want none", len(made), err)
 	}
+}
+
+func hpkeSeal(pk hpke.PublicKey, info, plain []byte) []byte {
+	return must(hpke.Seal(pk, kdf, aead, info, plain))
 }

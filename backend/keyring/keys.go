@@ -3,8 +3,6 @@ package keyring
 import (
 	"crypto/hpke"
 	"fmt"
-	"io"
-	"log/slog"
 	"maps"
 	"slices"
 
@@ -15,15 +13,12 @@ import (
 // Keys is a Ring unlocked: the epoch keys that one device, or the recovery key,
 // was given. It does not change; after new statements Build and Unlock anew.
 type Keys struct {
+	hidden
+
 	ring   *Ring
 	me     Holder
 	epochs map[item.Hash]seal.Key
 }
-
-func (k *Keys) String() string             { return redacted }
-func (k *Keys) GoString() string           { return redacted }
-func (k *Keys) LogValue() slog.Value       { return slog.StringValue(redacted) }
-func (k *Keys) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // Unlock opens the epoch keys that were shared with h. A share that does not open is
 // as one that was never made. Codes: NotMember, WrongWords, Replaced.
@@ -32,7 +27,7 @@ func (r *Ring) Unlock(h Holder) (*Keys, error) {
 	if err := r.present(me); err != nil {
 		return nil, err
 	}
-	k := &Keys{r, h, map[item.Hash]seal.Key{}}
+	k := &Keys{ring: r, me: h, epochs: map[item.Hash]seal.Key{}}
 	for i := range r.nodes {
 		n := &r.nodes[i]
 		if n.verdict != counts || !n.known || n.body.Wrap == nil {

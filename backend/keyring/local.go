@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -29,6 +28,8 @@ const (
 // A Local is the secrets that make this installation the device it is. They lie
 // in one small file, LocalFile.
 type Local struct {
+	hidden
+
 	Vault  item.Hash
 	Device *Device
 	DB     seal.Key          // encrypts the local database and the spool
@@ -49,11 +50,6 @@ type Local struct {
 	chain  Keychain
 	random io.Reader
 }
-
-func (l *Local) String() string             { return redacted }
-func (l *Local) GoString() string           { return redacted }
-func (l *Local) LogValue() slog.Value       { return slog.StringValue(redacted) }
-func (l *Local) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // LocalFile is the name of the file in the directory given.
 const LocalFile = "keys.plait"

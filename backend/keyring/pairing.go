@@ -96,6 +96,8 @@ const maxName = 64
 // An Invitation is the old device's side of one pairing. It lives as long as the
 // code is shown; it is not kept on disk.
 type Invitation struct {
+	hidden
+
 	code    PairCode
 	expires time.Time
 	message []byte

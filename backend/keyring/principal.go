@@ -158,6 +158,8 @@ var (
 
 // private is a pair of private keys, made of two 32-byte seeds.
 type private struct {
+	hidden
+
 	public  Public
 	sign    ed25519.PrivateKey
 	receive hpke.PrivateKey
@@ -211,7 +213,7 @@ func NewDevice(rand io.Reader) *Device {
 }
 
 // ID is the device's id.
-func (d *Device) ID() item.Device { return d.public.Device() }
+func (d Device) ID() item.Device { return d.public.Device() }
 
 // Principal names the device.
 func (d *Device) Principal() Principal { return Principal{Device: d.ID()} }
@@ -220,7 +222,8 @@ func (d *Device) seeds() (sign, receive Secret) {
 	return d.sign.Seed(), must(d.receive.Bytes())
 }
 
-func (d *Device) String() string             { return d.ID().String() }
-func (d *Device) GoString() string           { return d.ID().String() }
-func (d *Device) LogValue() slog.Value       { return slog.StringValue(d.ID().String()) }
-func (d *Device) Format(f fmt.State, _ rune) { io.WriteString(f, d.ID().String()) }
+func (d Device) String() string               { return d.ID().String() }
+func (d Device) GoString() string             { return d.ID().String() }
+func (d Device) LogValue() slog.Value         { return slog.StringValue(d.ID().String()) }
+func (d Device) MarshalText() ([]byte, error) { return []byte(d.ID().String()), nil }
+func (d Device) Format(f fmt.State, _ rune)   { io.WriteString(f, d.ID().String()) }

@@ -13,9 +13,9 @@ import (
 type Ring struct {
 	vault      item.Hash
 	genesis    Genesis
-	bytes      []byte // the genesis
-	statements map[item.Hash][]byte
-	nodes      []node // in an order in which each follows what it had seen
+	bytes      []byte               // the genesis
+	statements map[item.Hash][]byte // whose names are their hashes; others are as good as missing
+	nodes      []node               // in an order in which each follows what it had seen
 	missing    []item.Hash
 	members    map[item.Device]*Member
 	recovery   map[item.Hash]*recoveryKey
@@ -75,7 +75,6 @@ func Build(vault item.Hash, genesis []byte, statements map[item.Hash][]byte) (*R
 		return nil, nil, fmt.Errorf("keys: %w: %d statements", Damaged, len(statements))
 	}
 	r := &Ring{vault: vault, genesis: g, bytes: genesis, statements: map[item.Hash][]byte{}}
-	maps.Copy(r.statements, statements)
 	sound, rejected := r.read(statements)
 	ordered, pending := r.order(sound)
 	rejected = append(rejected, pending...)
@@ -121,6 +120,9 @@ func (r *Ring) read(statements map[item.Hash][]byte) (sound map[item.Hash]*state
 	}
 	for _, name := range sorted(slices.Collect(maps.Keys(statements))) {
 		s, err := parseStatement(r.vault, name, statements[name])
+		if s != nil {
+			r.statements[name] = statements[name]
+		}
 		if err != nil {
 			rejected = append(rejected, Rejected{name, err})
 			continue
@@ -154,7 +156,7 @@ func (r *Ring) order(sound map[item.Hash]*statement) (nodes []node, pending []Re
 	names := sorted(slices.Collect(maps.Keys(sound)))
 	for _, name := range names {
 		for _, seen := range sound[name].body.Seen {
-			if seen == r.vault {
+			if seen == r.vault || checkVault.skipped() && seen == sound[name].body.Vault {
 				continue
 			}
 			waits[name]++

@@ -117,7 +117,8 @@ func newStatement(h Holder, b body, introduced *Recovery) Statement {
 	return Statement{sha256.Sum256(bytes), bytes}
 }
 
-// parseStatement reads a statement. What it says is not yet believed.
+// parseStatement reads a statement. What it says is not yet believed. The statement is
+// nil if the bytes are not those that the name names.
 // Codes: Damaged, Newer, OtherVault, Weak.
 func parseStatement(vault, name item.Hash, b []byte) (*statement, error) {
 	if checkName.fails(item.Hash(sha256.Sum256(b)) != name) {
@@ -125,16 +126,16 @@ func parseStatement(vault, name item.Hash, b []byte) (*statement, error) {
 	}
 	s := &statement{name: name}
 	if err := decode(b, &s.envelope, maxStatement); err != nil {
-		return nil, err
+		return s, err
 	}
 	if err := decoder.Unmarshal(s.envelope.Body, &s.body); err != nil {
-		return nil, fmt.Errorf("%w: %v", Damaged, err)
+		return s, fmt.Errorf("%w: %v", Damaged, err)
 	}
 	switch {
 	case checkVault.fails(s.body.Vault != vault):
-		return nil, OtherVault
+		return s, OtherVault
 	case len(s.body.Seen) == 0 || len(s.body.Seen) > maxSeen || !inOrder(s.body.Seen):
-		return nil, fmt.Errorf("%w: what its author had seen", Damaged)
+		return s, fmt.Errorf("%w: what its author had seen", Damaged)
 	}
 	// Another format, another kind, or a field that this code does not write: a newer
 	// version meant something by it. It has no effect here, but others may build on it.

@@ -50,15 +50,16 @@ func (s Seed) Recovery() *Recovery {
 type Recovery struct{ private }
 
 // ID is the hash of the public halves.
-func (r *Recovery) ID() item.Hash { return r.public.Recovery() }
+func (r Recovery) ID() item.Hash { return r.public.Recovery() }
 
 // Principal names the recovery key.
-func (r *Recovery) Principal() Principal { return Principal{Recovery: r.ID()} }
+func (r Recovery) Principal() Principal { return Principal{Recovery: r.ID()} }
 
-func (r *Recovery) String() string             { return r.Principal().String() }
-func (r *Recovery) GoString() string           { return r.String() }
-func (r *Recovery) LogValue() slog.Value       { return slog.StringValue(r.String()) }
-func (r *Recovery) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
+func (r Recovery) String() string               { return r.Principal().String() }
+func (r Recovery) GoString() string             { return r.String() }
+func (r Recovery) LogValue() slog.Value         { return slog.StringValue(r.String()) }
+func (r Recovery) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+func (r Recovery) Format(f fmt.State, _ rune)   { io.WriteString(f, r.String()) }
 
 func words(entropy []byte) string {
 	w, err := bip39.NewMnemonic(entropy)
