@@ -36,8 +36,8 @@ var limits = map[string]int64{
 	Join:      256 << 10,
 }
 
-// Limit is the largest object, in bytes, that may stand under the name; 0 if no object may.
-func Limit(name string) int64 { return limits[prefixOf(name)] }
+// MaxSize is the largest object, in bytes, that may stand under the name; 0 if no object may.
+func MaxSize(name string) int64 { return limits[prefixOf(name)] }
 
 func prefixOf(name string) string {
 	if i := strings.IndexByte(name, '/'); i >= 0 {

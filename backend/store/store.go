@@ -62,14 +62,14 @@ func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 	if s.checks.has(checkLimit) {
 		// One byte more than allowed tells "too large" without a second request,
 		// and without reading the rest.
-		r.Size = Limit(name) + 1
+		r.Size = MaxSize(name) + 1
 	}
 	body, err := s.bucket.Get(ctx, name, r)
 	if err != nil {
 		return nil, s.wrap("get", name, err)
 	}
 	if r.Size > 0 && int64(len(body)) >= r.Size {
-		return nil, s.wrap("get", name, fmt.Errorf("over %d bytes: %w", Limit(name), TooLarge))
+		return nil, s.wrap("get", name, fmt.Errorf("over %d bytes: %w", MaxSize(name), TooLarge))
 	}
 	if want, ok := HashOf(name); ok && Sum(body) != want && s.checks.has(checkHash) {
 		return nil, s.wrap("get", name, fmt.Errorf("%d bytes that hash to %x: %w", len(body), Sum(body), Changed))
@@ -81,7 +81,7 @@ func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 // against the name: what was sealed in it must be.
 func (s *Store) GetRange(ctx context.Context, name string, r driver.Range) ([]byte, error) {
 	err := CheckName(name)
-	if err == nil && (r.Offset < 0 || r.Size <= 0 || r.Size > Limit(name)) && s.checks.has(checkLimit) {
+	if err == nil && (r.Offset < 0 || r.Size <= 0 || r.Size > MaxSize(name)) && s.checks.has(checkLimit) {
 		err = fmt.Errorf("range of %d from %d: %w", r.Size, r.Offset, TooLarge)
 	}
 	if err != nil {
@@ -95,7 +95,8 @@ func (s *Store) GetRange(ctx context.Context, name string, r driver.Range) ([]by
 }
 
 // Put writes a new object, durably, whole or not at all. The name must be that of
-// the bytes, where names say so. Codes: Exists, Full, ReadOnly, or the driver's.
+// the bytes, where names say so. Codes: Exists (of vault.json and join/), Changed (what
+// is there under the name can't be what it was named for), Full, ReadOnly, or the driver's.
 func (s *Store) Put(ctx context.Context, name string, body []byte) error {
 	err := s.checkNew(name, int64(len(body)))
 	if want, ok := HashOf(name); err == nil && ok && Sum(body) != want {
@@ -103,9 +104,18 @@ func (s *Store) Put(ctx context.Context, name string, body []byte) error {
 		err = fmt.Errorf("body hashes to %x: %w", Sum(body), driver.BadName)
 	}
 	if err == nil {
-		err = s.bucket.Put(ctx, name, body)
+		err = s.taken(name, s.bucket.Put(ctx, name, body))
 	}
 	return s.wrap("put", name, err)
+}
+
+// taken says of a name by hash under which other bytes are that those are damaged: two
+// objects never share a hash.
+func (s *Store) taken(name string, err error) error {
+	if _, ok := HashOf(name); ok && err != nil && s.bucket.Code(err) == driver.Exists {
+		return fmt.Errorf("other bytes are there: %w", Changed)
+	}
+	return err
 }
 
 // PutFile is Put of a file's content, which will not change from now on, and whose
@@ -116,7 +126,7 @@ func (s *Store) PutFile(ctx context.Context, name, path string) error {
 		err = s.checkNew(name, size)
 	}
 	if err == nil {
-		err = putFile(ctx, s.bucket, name, path)
+		err = s.taken(name, putFile(ctx, s.bucket, name, path))
 	}
 	return s.wrap("put", name, err)
 }
@@ -125,8 +135,8 @@ func (s *Store) checkNew(name string, size int64) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
-	if size > Limit(name) {
-		return fmt.Errorf("%d bytes, of at most %d: %w", size, Limit(name), TooLarge)
+	if size > MaxSize(name) {
+		return fmt.Errorf("%d bytes, of at most %d: %w", size, MaxSize(name), TooLarge)
 	}
 	return nil
 }
