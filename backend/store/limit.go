@@ -23,7 +23,7 @@ const (
 	leastRate = 0.2 // requests a second that throttling never goes below
 	// A second without a complaint raises a lowered rate by this much of where it was
 	// lowered; at ten times that the store is taken to have recovered.
-	raise     = 0.1
+	raise     = 0.05
 	recovered = 10
 )
 
