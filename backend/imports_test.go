@@ -28,6 +28,9 @@ var allowed = map[string]string{
 	"state":       "item merge",
 	"plan":        "item state merge",
 
+	// The oracle for I2, for tests and the simulation.
+	"state/statetest": "item state",
+
 	// Bytes that leave the process.
 	"seal":    "",
 	"keyring": "item seal",
@@ -60,12 +63,14 @@ var allowed = map[string]string{
 
 // inTests says what a package's tests may import besides.
 var inTests = map[string]string{
+	"state":             "state/statetest",
+	"plan":              "state/statetest",
 	"store":             "store/storetest store/memstore",
 	"store/folderstore": "store store/storetest",
 	"store/memstore":    "store store/storetest",
 	"store/storetest":   "store/memstore",
 	"localdb":           "localdb/dbtest",
-	"engine":            "store/memstore store/folderstore store/storetest editor",
+	"engine":            "store/memstore store/folderstore store/storetest editor state/statetest",
 	"vault":             "store/memstore store/storetest",
 }
 
