@@ -1,0 +1,414 @@
+package merge
+
+import (
+	"bytes"
+	"strings"
+
+	"plait/backend/item"
+	"plait/backend/merge/jsonc"
+)
+
+// Atomize takes a document apart. It fails with a *SyntaxError, ErrTooDeep or
+// ErrTooLarge. The atoms' data may share text's bytes.
+func Atomize(t item.Type, text []byte, o Options) (Doc, error) {
+	if !structured(t) {
+		if len(text) > jsonc.MaxSize {
+			return Doc{}, ErrTooLarge
+		}
+		return Doc{Atoms: map[item.Key]item.Value{{}: {Kind: item.Text, Data: text}}}, nil
+	}
+	d, err := cut(t, text, o, nil)
+	if err != nil {
+		return Doc{}, err
+	}
+	atoms := make(map[item.Key]item.Value, len(d.atoms)+1)
+	for i := range d.atoms {
+		atoms[d.atoms[i].key] = d.atoms[i].value
+	}
+	if s := d.skeleton(); len(s) > 0 {
+		atoms[skeletonKey] = item.Value{Kind: item.Text, Data: s}
+	}
+	return Doc{Atoms: atoms, Warnings: d.warnings}, nil
+}
+
+var skeletonKey = item.Key{Lane: item.LaneSkeleton}
+
+// doc is a document that was cut: its atoms in document order, and where they stand.
+type doc struct {
+	t          item.Type
+	o          Options
+	tree       *jsonc.Tree
+	atoms      []atom
+	containers map[string]spot  // by path
+	paths      map[int32]string // of containers, by node
+	inert      map[int32]bool   // earlier duplicates: no atoms, and gone with their key
+	masked     map[int32]bool
+	warnings   []Warning
+
+	path  []byte // the walk's own
+	segs  item.Path
+	names map[string]string // interned paths of an earlier document, may be nil
+	hint  []atom
+	next  int
+	index map[item.Key]int32 // lazily
+}
+
+type atom struct {
+	key   item.Key
+	value item.Value
+	node  int32 // of a value; of a comment the slot's owner
+}
+
+// spot is a container and how its members are cut.
+type spot struct {
+	node  int32
+	rule  *rule
+	field string // of a list's element: the field that names it
+}
+
+// cut takes text apart. like, if not nil, is a document whose paths it may share.
+func cut(t item.Type, text []byte, o Options, like *doc) (*doc, error) {
+	tree, err := jsonc.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(tree.Errors) > 0 {
+		e := tree.Errors[0]
+		line, col := tree.Position(e.Offset)
+		return nil, &SyntaxError{Line: line, Column: col, Msg: e.Msg}
+	}
+	d := &doc{t: t, o: o, tree: tree, containers: map[string]spot{}, paths: map[int32]string{}}
+	d.atoms = make([]atom, 0, len(tree.Nodes)+8)
+	if like != nil {
+		d.hint = like.atoms
+	}
+	d.outer()
+	if root := tree.Root(); root != jsonc.None {
+		d.walk(root, ruleOf(t), "")
+	}
+	return d, nil
+}
+
+// outer adds the comments around the root.
+func (d *doc) outer() {
+	lead, trail := d.tree.Outer()
+	if lead != "" {
+		d.add(item.Key{Lane: item.LaneComment}, textValue(lead), d.tree.Root())
+	}
+	if trail != "" {
+		d.add(item.Key{Lane: item.LaneTrail}, textValue(trail), d.tree.Root())
+	}
+}
+
+func textValue(s string) item.Value   { return item.Value{Kind: item.Text, Data: []byte(s)} }
+func jsonValue(raw []byte) item.Value { return item.Value{Kind: item.JSON, Data: raw} }
+
+func (d *doc) add(k item.Key, v item.Value, node int32) {
+	d.atoms = append(d.atoms, atom{k, v, node})
+}
+
+// pathString is the walk's present path; an earlier document's string where equal.
+func (d *doc) pathString() string {
+	for tries := 0; tries < 4 && d.next < len(d.hint); tries++ {
+		h := &d.hint[d.next]
+		d.next++
+		if h.key.Lane == item.LaneValue && h.key.Path == string(d.path) {
+			return h.key.Path
+		}
+	}
+	return string(d.path)
+}
+
+func (d *doc) push(segs ...string) int {
+	n := len(d.path)
+	for _, s := range segs {
+		d.path = append(d.path, '/')
+		if strings.IndexByte(s, '~') < 0 && strings.IndexByte(s, '/') < 0 {
+			d.path = append(d.path, s...)
+		} else {
+			d.path = append(d.path, item.Path{s}.String()[1:]...)
+		}
+	}
+	if d.o.Ignore != nil {
+		d.segs = append(d.segs, segs...)
+	}
+	return n
+}
+
+func (d *doc) pop(n, segs int) {
+	d.path = d.path[:n]
+	if d.o.Ignore != nil {
+		d.segs = d.segs[:len(d.segs)-segs]
+	}
+}
+
+// walk adds the atoms of node i, which stands at the present path.
+func (d *doc) walk(i int32, r *rule, field string) {
+	n := &d.tree.Nodes[i]
+	if !r.container(n.Kind) {
+		d.add(item.Key{Path: d.pathString()}, jsonValue(d.tree.Raw(i)), i)
+		return
+	}
+	path := string(d.path)
+	d.containers[path] = spot{i, r, field}
+	d.paths[i] = path
+	d.members(i, r, field)
+	kept := d.tree.Nodes[i].Len
+	if field != "" {
+		kept--
+	}
+	if kept == 0 && path != "" {
+		d.add(item.Key{Path: path}, jsonValue(emptyOf(n.Kind)), i)
+	}
+	d.comments(i)
+}
+
+func emptyOf(k jsonc.Kind) []byte {
+	if k == jsonc.Array {
+		return []byte("[]")
+	}
+	return []byte("{}")
+}
+
+// members walks what container i holds.
+func (d *doc) members(i int32, r *rule, field string) {
+	var order []int32
+	if r.object {
+		d.duplicates(i, r)
+	}
+	seen := map[string]int32{}
+	for c := d.tree.First(i); c != jsonc.None; c = d.tree.After(c) {
+		if d.inert[c] {
+			continue
+		}
+		if r.list == nil {
+			seg := d.segment(i, c, r)
+			if seg == field && field != "" {
+				d.paths[c] = string(d.path) + item.Path{seg}.String()
+				continue
+			}
+			n := d.push(seg)
+			if d.o.Ignore != nil && d.o.Ignore(d.segs) {
+				d.mask(c)
+			} else {
+				d.walk(c, r.member(seg), "")
+				order = append(order, c)
+			}
+			d.pop(n, 1)
+			continue
+		}
+		segs, f := r.list(d.tree, c)
+		n := d.push(segs...)
+		path := string(d.path)
+		switch old, dup := seen[path]; {
+		case d.o.Ignore != nil && d.o.Ignore(d.segs):
+			d.mask(c)
+		case dup:
+			d.drop(old, path)
+			fallthrough
+		default:
+			seen[path] = c
+			d.walk(c, elementRule(r, f), f)
+			order = append(order, c)
+		}
+		d.pop(n, len(segs))
+	}
+	d.orders(i, r, order)
+}
+
+// elementRule is how a list's element is cut: one that no field names is a leaf.
+func elementRule(r *rule, field string) *rule {
+	if field == "" {
+		return leaf
+	}
+	return r.rest
+}
+
+// segment is the path segment of member c of object i.
+func (d *doc) segment(i, c int32, r *rule) string {
+	key := d.tree.Key(c)
+	if !r.langs {
+		return key
+	}
+	seg := r.segment(key)
+	if seg != key && d.tree.Member(i, seg) != jsonc.None {
+		return key // both forms are there: each keeps its own
+	}
+	return seg
+}
+
+// duplicates marks the members of object i that a later one of the same key undoes.
+func (d *doc) duplicates(i int32, r *rule) {
+	var last map[string]int32
+	n := d.tree.Nodes[i].Len
+	if n < 2 {
+		return
+	}
+	last = make(map[string]int32, n)
+	for c := d.tree.First(i); c != jsonc.None; c = d.tree.After(c) {
+		seg := d.segment(i, c, r)
+		if old, ok := last[seg]; ok {
+			d.markInert(old, item.Key{Path: string(d.path) + item.Path{seg}.String()})
+		}
+		last[seg] = c
+	}
+}
+
+// drop takes back the atoms of a list's element that a later one repeats.
+func (d *doc) drop(old int32, path string) {
+	d.markInert(old, item.Key{Path: path})
+	end := d.tree.Nodes[old].Next
+	atoms := d.atoms[:0]
+	for _, a := range d.atoms {
+		if a.node < old || a.node >= end || a.key.Lane == item.LaneOrder {
+			atoms = append(atoms, a)
+		}
+	}
+	d.atoms = atoms
+}
+
+func (d *doc) markInert(c int32, k item.Key) {
+	if d.inert == nil {
+		d.inert = map[int32]bool{}
+	}
+	d.inert[c] = true
+	line, _ := d.tree.Position(int(d.tree.Nodes[c].Start))
+	d.warnings = append(d.warnings, Warning{k, DuplicateKey,
+		Label(d.t, k) + " is there twice; the one in line " + itoa(line) + " has no effect"})
+}
+
+func (d *doc) mask(c int32) {
+	if d.masked == nil {
+		d.masked = map[int32]bool{}
+	}
+	d.masked[c] = true
+}
+
+// live says whether member c takes part: it is neither masked nor a duplicate.
+func (d *doc) live(c int32) bool { return !d.inert[c] && !d.masked[c] }
+
+// place is the path of member c of the container at path, which r cuts.
+func (d *doc) place(i, c int32, r *rule, path string) string {
+	if r.list != nil {
+		segs, _ := r.list(d.tree, c)
+		return path + item.Path(segs).String()
+	}
+	return path + item.Path{d.segment(i, c, r)}.String()
+}
+
+// comments adds the comments among container i's members.
+func (d *doc) comments(i int32) {
+	path := d.paths[i]
+	r := d.containers[path].rule
+	d.tree.Comments(i, func(c jsonc.Comment) {
+		owner := path
+		if c.Node != i {
+			if !d.live(c.Node) {
+				return
+			}
+			owner = d.place(i, c.Node, r, path)
+		}
+		d.add(slotKey(owner, c.Slot), textValue(c.Text), c.Node)
+	})
+}
+
+// slotKey is the key of the comment atom of a slot.
+func slotKey(path string, s jsonc.Slot) item.Key {
+	switch s {
+	case jsonc.Trail:
+		return item.Key{Lane: item.LaneTrail, Path: path}
+	case jsonc.Section:
+		path += "//section"
+	case jsonc.Header:
+		path += "//header"
+	case jsonc.Footer:
+		path += "//footer"
+	}
+	return item.Key{Lane: item.LaneComment, Path: path}
+}
+
+var suffixes = []struct {
+	suffix string
+	slot   jsonc.Slot
+}{{"//section", jsonc.Section}, {"//header", jsonc.Header}, {"//footer", jsonc.Footer}}
+
+// slotOf is the slot that a comment's key means, and the path of its owner.
+func slotOf(k item.Key) (path string, s jsonc.Slot) {
+	if k.Lane == item.LaneTrail {
+		return k.Path, jsonc.Trail
+	}
+	for _, e := range suffixes {
+		if p, ok := strings.CutSuffix(k.Path, e.suffix); ok {
+			return p, e.slot
+		}
+	}
+	return k.Path, jsonc.Lead
+}
+
+// find gives the atom of key k, or nil.
+func (d *doc) find(k item.Key) *atom {
+	if d.index == nil {
+		d.index = make(map[item.Key]int32, len(d.atoms))
+		for i := range d.atoms {
+			d.index[d.atoms[i].key] = int32(i)
+		}
+	}
+	if i, ok := d.index[k]; ok {
+		return &d.atoms[i]
+	}
+	return nil
+}
+
+// skeleton is the document with its values blanked: leaves become 0, leaf elements
+// of lists a string that names them; what is masked or has no effect is not in it.
+func (d *doc) skeleton() []byte {
+	if len(d.inert)+len(d.masked) > 0 {
+		p := jsonc.NewPatch(d.tree, jsonc.Layout{})
+		for path, s := range d.containers {
+			_ = path
+			var seq []jsonc.Place
+			gone := false
+			for _, c := range d.tree.Children(s.node) {
+				if d.live(c) {
+					seq = append(seq, jsonc.Place{Node: c})
+				} else {
+					gone = true
+				}
+			}
+			if gone {
+				p.SetSequence(s.node, seq)
+			}
+		}
+		bare, err := cut(d.t, p.Bytes(), Options{}, nil)
+		if err != nil {
+			return nil
+		}
+		return bare.skeleton()
+	}
+	src := d.tree.Src
+	at := len(src) - len(bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")))
+	out := make([]byte, 0, len(src))
+	for i := range d.atoms {
+		a := &d.atoms[i]
+		if a.key.Lane != item.LaneValue {
+			continue
+		}
+		n := &d.tree.Nodes[a.node]
+		if _, container := d.paths[a.node]; container {
+			continue
+		}
+		out = append(out, src[at:n.Start]...)
+		if up := n.Parent; up >= 0 && d.tree.Nodes[up].Kind == jsonc.Array {
+			name := a.key.Path
+			if d.t != item.Keybindings {
+				segs := a.key.Segments()
+				name = segs[len(segs)-1]
+			}
+			out = append(out, jsonc.Quote(name)...)
+		} else {
+			out = append(out, '0')
+		}
+		at = int(n.End)
+	}
+	return append(out, src[at:]...)
+}

@@ -1,0 +1,374 @@
+package merge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"plait/backend/item"
+	"plait/backend/merge/jsonc"
+)
+
+// editor turns changes of atoms into edits of a document.
+type editor struct {
+	d        *doc
+	hints    *doc
+	want     func(item.Key) (item.Value, bool)
+	patch    *jsonc.Patch
+	gone     map[int32]bool     // members that go
+	whole    map[int32]bool     // containers that become one value
+	new      map[int32][]*fresh // by the container that gets them
+	made     map[string]*fresh  // by path
+	touched  map[int32]bool     // containers that get a new sequence
+	orders   map[int32][]item.Value
+	comments map[string][]change // by owner
+	cache    map[int32]*hint     // by the skeleton's container
+}
+
+// fresh is a member that the document does not have yet.
+type fresh struct {
+	path    string
+	seg     string
+	member  *jsonc.Member
+	rule    *rule
+	members []*fresh
+	empty   bool // it was asked for as {} or []
+}
+
+// apply makes the changes, which are in key order: what holds comes before what is held.
+func (e *editor) apply(cs []change) error {
+	d := e.d
+	for _, c := range cs {
+		if c.key.Lane == item.LaneValue && c.value.Kind == item.Absent {
+			if a := d.find(c.key); a != nil {
+				e.remove(a.node)
+			}
+		}
+	}
+	var orders []change
+	over := "" // a path that has a value of its own: what lies below yields
+	for _, c := range cs {
+		if c.value.Kind == item.Absent && c.key.Lane < item.LaneComment {
+			continue
+		}
+		switch c.key.Lane {
+		case item.LaneValue:
+			if over != "" && strings.HasPrefix(c.key.Path, over) {
+				continue
+			}
+			if c.value.Kind != item.JSON || tree(c.value.Data) == nil {
+				return fmt.Errorf("%w: %s has no JSON value", ErrAtoms, Label(d.t, c.key))
+			}
+			set, err := e.set(c)
+			if err != nil {
+				return err
+			}
+			if set {
+				over = c.key.Path + "/"
+			}
+		case item.LaneOrder:
+			orders = append(orders, c)
+		case item.LaneComment, item.LaneTrail:
+			owner, _ := slotOf(c.key)
+			e.comments[owner] = append(e.comments[owner], c)
+		}
+	}
+	for _, c := range orders { // only now is all there that they order
+		e.order(c)
+	}
+	e.finish()
+	return nil
+}
+
+// remove takes a value away. An empty container's atom is no member: the container
+// goes only if nothing is put into it.
+func (e *editor) remove(node int32) {
+	if _, ok := e.d.paths[node]; ok {
+		e.touched[node] = true
+		return
+	}
+	e.gone[node] = true
+	e.touch(node)
+}
+
+func (e *editor) touch(node int32) {
+	if up := e.d.tree.Nodes[node].Parent; up >= 0 {
+		e.touched[up] = true
+	}
+}
+
+func isEmpty(raw []byte) bool {
+	s := string(raw)
+	return s == "{}" || s == "[]" || func() bool { t := tree(raw); return t != nil && t.Nodes[0].Kind.Container() && t.Nodes[0].Len == 0 }()
+}
+
+// set gives an atom a value. It says whether the path now is one value, so that
+// nothing can lie below.
+func (e *editor) set(c change) (bool, error) {
+	d := e.d
+	path := c.key.Path
+	if s, ok := d.containers[path]; ok {
+		if isEmpty(c.value.Data) && emptyFits(d.tree.Nodes[s.node].Kind, c.value.Data) {
+			e.touched[s.node] = true
+			return false, nil
+		}
+		e.patch.SetValue(s.node, c.value.Data)
+		e.whole[s.node] = true
+		delete(e.gone, s.node)
+		return true, nil
+	}
+	if a := d.find(c.key); a != nil {
+		e.patch.SetValue(a.node, c.value.Data)
+		return !isEmpty(c.value.Data), nil
+	}
+	if path == "" {
+		if root := d.tree.Root(); root != jsonc.None {
+			e.patch.SetValue(root, c.value.Data)
+			e.whole[root] = true
+		} else {
+			e.patch.SetRoot(&jsonc.Member{Value: c.value.Data})
+		}
+		return true, nil
+	}
+	f, err := e.make(path)
+	if err != nil {
+		return false, err
+	}
+	if isEmpty(c.value.Data) && f.rule.container(kindOf(c.value.Data)) {
+		f.empty = true
+		f.member.Kind = kindOf(c.value.Data)
+		return false, nil
+	}
+	if f.rule != leaf && !f.rule.object && f.rule.list == nil {
+		f.rule = leaf
+	}
+	f.member.Value = c.value.Data
+	return true, nil
+}
+
+func kindOf(raw []byte) jsonc.Kind {
+	if t := tree(raw); t != nil {
+		return t.Nodes[0].Kind
+	}
+	return jsonc.Invalid
+}
+
+func emptyFits(k jsonc.Kind, raw []byte) bool { return kindOf(raw) == k }
+
+// make finds or makes the new member at path, and what must hold it.
+func (e *editor) make(path string) (*fresh, error) {
+	if f := e.made[path]; f != nil {
+		return f, nil
+	}
+	up, segs, r, err := e.holder(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &fresh{path: path, seg: segs[0], rule: r.member(segs[0]), member: &jsonc.Member{}}
+	e.made[path] = f
+	if r.list != nil {
+		f.rule = leaf
+		if e.d.t != item.Keybindings && !isUnnamed(segs[0]) {
+			f.rule = r.rest
+			f.member.Kind = jsonc.Object
+			name := segs[0]
+			if strings.HasPrefix(name, "##") {
+				name = name[1:]
+			}
+			f.member.Members = []*jsonc.Member{{Key: jsonc.Quote(e.field(r)), Value: jsonc.Quote(name)}}
+		}
+	} else {
+		f.member.Key = e.key(up, segs[0])
+	}
+	switch {
+	case f.rule.list != nil:
+		f.member.Kind = jsonc.Array
+	case f.rule.object:
+		f.member.Kind = jsonc.Object
+	}
+	if s, ok := e.d.containers[up]; ok && !e.whole[s.node] {
+		e.new[s.node] = append(e.new[s.node], f)
+		e.touched[s.node] = true
+		return f, nil
+	}
+	if up == "" {
+		return f, e.root(f)
+	}
+	h, err := e.make(up)
+	if err != nil {
+		return nil, err
+	}
+	h.members = append(h.members, f)
+	return f, nil
+}
+
+// isUnnamed says whether a list element's segment stands for one without a name.
+func isUnnamed(seg string) bool { return strings.HasPrefix(seg, "#") && !strings.HasPrefix(seg, "##") }
+
+// field is the field that names the elements of a list cut by r.
+func (e *editor) field(r *rule) string {
+	if r == tasksRule.named["tasks"] {
+		return "label"
+	}
+	return "id"
+}
+
+// root lets the first new member of a document without a root have one.
+func (e *editor) root(f *fresh) error {
+	h := e.made[""]
+	if h == nil {
+		kind := jsonc.Object
+		r := ruleOf(e.d.t)
+		if r.list != nil {
+			kind = jsonc.Array
+		}
+		h = &fresh{rule: r, member: &jsonc.Member{Kind: kind}}
+		e.made[""] = h
+	}
+	h.members = append(h.members, f)
+	return nil
+}
+
+// holder splits path into the path of what holds it and the segments that name it
+// there, with the rule by which the holder is cut.
+func (e *editor) holder(path string) (up string, segs item.Path, r *rule, err error) {
+	p, err := item.ParsePath(path)
+	if err != nil || len(p) == 0 {
+		return "", nil, nil, fmt.Errorf("%w: path %q", ErrAtoms, path)
+	}
+	r = ruleOf(e.d.t)
+	if e.d.t == item.Keybindings {
+		if len(p) != 4 {
+			return "", nil, nil, fmt.Errorf("%w: no keybinding is named by %q", ErrAtoms, path)
+		}
+		return "", p, r, nil
+	}
+	for _, s := range p[:len(p)-1] {
+		if !r.object && r.list == nil {
+			break
+		}
+		if r.list != nil {
+			r = elementRule(r, map[bool]string{true: "", false: "x"}[isUnnamed(s)])
+		} else {
+			r = r.member(s)
+		}
+	}
+	if !r.object && r.list == nil {
+		return "", nil, nil, fmt.Errorf("%w: nothing can lie at %q", ErrAtoms, path)
+	}
+	return p[:len(p)-1].String(), p[len(p)-1:], r, nil
+}
+
+// key is how a new member's key is written: as the skeleton or the other side has it.
+func (e *editor) key(up, seg string) []byte {
+	if e.hints != nil {
+		if s, ok := e.hints.containers[up]; ok && s.rule.list == nil {
+			if at, ok := e.hintAt(s)[seg]; ok {
+				return e.hints.tree.RawKey(at)
+			}
+		}
+	}
+	return jsonc.Quote(seg)
+}
+
+// order remembers an order that a container's members shall have.
+func (e *editor) order(c change) {
+	path := c.key.Path
+	if e.d.t == item.Keybindings {
+		path = ""
+	}
+	if s, ok := e.d.containers[path]; ok {
+		e.orders[s.node] = append(e.orders[s.node], c.value)
+		e.touched[s.node] = true
+	} else if f := e.made[path]; f != nil {
+		order(f, names(c.value.Data))
+	}
+}
+
+func order(f *fresh, want []string) {
+	segs := make([]string, len(f.members))
+	for i, m := range f.members {
+		segs[i] = m.seg
+	}
+	var out []*fresh
+	for _, i := range arrange(segs, want) {
+		out = append(out, f.members[i])
+	}
+	f.members = out
+}
+
+// finish turns what was collected into edits, innermost containers first.
+func (e *editor) finish() {
+	e.say()
+	for _, node := range e.nodes() {
+		if !e.whole[node] && !e.under(node) {
+			e.sequence(node)
+		}
+	}
+	if h := e.made[""]; h != nil {
+		e.patch.SetRoot(e.build(h))
+	}
+}
+
+// nodes lists the touched containers, innermost first; a container that loses its
+// last member touches what holds it, which comes later.
+func (e *editor) nodes() []int32 {
+	all := map[int32]bool{}
+	for n := range e.touched {
+		for ; n >= 0 && !all[n]; n = e.d.tree.Nodes[n].Parent {
+			all[n] = true
+		}
+	}
+	out := make([]int32, 0, len(all))
+	for n := range all {
+		out = append(out, n)
+	}
+	slices.Sort(out)
+	slices.Reverse(out)
+	return out
+}
+
+// under says whether node lies in something that becomes one value.
+func (e *editor) under(node int32) bool {
+	for n := e.d.tree.Nodes[node].Parent; n >= 0; n = e.d.tree.Nodes[n].Parent {
+		if e.whole[n] {
+			return true
+		}
+	}
+	return false
+}
+
+// say writes the comments that changed.
+func (e *editor) say() {
+	at := map[string]int32{}
+	look := func(owner string) (int32, bool) {
+		if s, ok := e.d.containers[owner]; ok {
+			return s.node, true
+		}
+		if a := e.d.find(item.Key{Path: owner}); a != nil {
+			return a.node, true
+		}
+		n, ok := at[owner]
+		return n, ok
+	}
+	for n, path := range e.d.paths {
+		at[path] = n
+	}
+	for owner, cs := range e.comments {
+		node, ok := look(owner)
+		if owner == "" && e.d.tree.Root() == jsonc.None {
+			node, ok = jsonc.None, true
+		}
+		f := e.made[owner]
+		for _, c := range cs {
+			_, slot := slotOf(c.key)
+			text := string(c.value.Data)
+			switch {
+			case f != nil && f.path != "":
+				f.member.Comments[slot] = text
+			case ok && (slot != jsonc.Header && slot != jsonc.Footer || node >= 0 && e.d.paths[node] == owner):
+				e.patch.SetComment(node, slot, text)
+			}
+		}
+	}
+}
