@@ -34,8 +34,9 @@ type Observed struct {
 // never met the item, or lost what it knew of it: then nothing is removed, whatever
 // the basis says, which is nil or what Recall found.
 //
-// Layouts are written along with other changes only, orders only if elements
-// change order that were there before and still are; else both are adopted.
+// Layouts are written along with other changes only. Orders are written if elements
+// change places that were there before and still are, and of keybindings, where
+// order has a meaning, when they are met first. Else both are adopted.
 func Observe(t item.Type, layers []Layer, disk map[item.Key]item.Value, basis Basis, contact bool) Observed {
 	o := observer{t: t, layers: layers, out: Observed{Adopt: Basis{}, disk: disk}}
 	for k, v := range disk {
@@ -78,6 +79,10 @@ type pending struct {
 // known looks at an atom that has a basis.
 func (o *observer) known(k item.Key, v item.Value, b BasisAtom) {
 	if state.Same(o.t, k, v, b.Value) {
+		if !v.Same(b.Value) {
+			// Written otherwise, or an order with other elements: what is compared next is this.
+			o.out.Adopt[k] = BasisAtom{b.Layer, v, b.Dots}
+		}
 		return
 	}
 	if l, ok := o.layers.named(b.Layer); ok {
@@ -100,8 +105,8 @@ func (o *observer) known(k item.Key, v item.Value, b BasisAtom) {
 	switch {
 	case k.Lane == item.LaneSkeleton:
 		o.layout = append(o.layout, pending{w, adopt})
-	case k.Lane == item.LaneOrder && v.Kind != item.Absent && b.Value.Kind != item.Absent && !reordered(b.Value, v):
-		o.out.Adopt[k] = adopt
+	case k.Lane == item.LaneOrder && (v.Kind == item.Absent || b.Value.Kind == item.Absent):
+		o.out.Adopt[k] = adopt // too few elements now, or before: nothing changed places
 	default:
 		o.write(w)
 		o.count(k, b.Value.Kind != item.Absent, v.Kind != item.Absent)
@@ -127,8 +132,9 @@ func (o *observer) fresh(k item.Key, v item.Value) {
 		o.out.Adopt[k] = BasisAtom{layer.Name, v, shown.Dots} // each disk has a layout of its own
 	case k.Lane == item.LaneSkeleton:
 		o.layout = append(o.layout, pending{w, BasisAtom{layer.Name, v, shown.Dots}})
-	case k.Lane == item.LaneOrder && (!held || !reordered(shown.Value, v)):
-		// Where nobody reordered anything, the layout says the order.
+	case k.Lane == item.LaneOrder && !held && o.t != item.Keybindings:
+		// Nobody changed it yet, and it has no meaning: the layout says it. Of rules for
+		// one key the last one wins, so there the first one to come says the order.
 		o.out.Adopt[k] = BasisAtom{layer.Name, v, shown.Dots}
 	default:
 		o.write(w)

@@ -1,31 +1,6 @@
 package plan
 
-import (
-	"encoding/json"
-	"slices"
-	"strings"
-
-	"plait/backend/item"
-)
-
-// reordered says whether elements that both orders have stand in another order.
-// An order that can't be read counts as another.
-func reordered(a, b item.Value) bool {
-	var as, bs []string
-	if json.Unmarshal(a.Data, &as) != nil || json.Unmarshal(b.Data, &bs) != nil {
-		return true
-	}
-	return !slices.Equal(common(as, bs), common(bs, as))
-}
-
-// common keeps what the other list has too.
-func common(list, other []string) []string {
-	has := make(map[string]bool, len(other))
-	for _, s := range other {
-		has[s] = true
-	}
-	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return !has[s] })
-}
+import "strings"
 
 // up is the path above p; "" is above all.
 func up(p string) string {
@@ -35,11 +10,16 @@ func up(p string) string {
 	return ""
 }
 
-// owner is the path of what a comment that stands at a container's end belongs to;
-// of any other comment, its own path.
-func owner(k item.Key) string {
-	if p, ok := strings.CutSuffix(k.Path, "//footer"); ok {
-		return p // the segments "" and "footer"
+// slots are how the paths of comments end that stand inside a container or before a
+// section of it, not before a key (merge's own names for them).
+var slots = [...]string{"//section", "//header", "//footer"}
+
+// owner is the path of what a comment belongs to.
+func owner(path string) string {
+	for _, s := range slots {
+		if p, ok := strings.CutSuffix(path, s); ok {
+			return p
+		}
 	}
-	return k.Path
+	return path
 }

@@ -211,7 +211,7 @@ func (tg *targeter) orphans(keys []item.Key) {
 	}
 	for _, k := range keys {
 		v, wanted := tg.out.Want[k]
-		if !wanted || (k.Lane != item.LaneComment && k.Lane != item.LaneTrail) || owned[k.Path] || owned[owner(k)] {
+		if !wanted || (k.Lane != item.LaneComment && k.Lane != item.LaneTrail) || owned[k.Path] || owned[owner(k.Path)] {
 			continue
 		}
 		b := tg.out.Basis[k]
@@ -234,7 +234,7 @@ func (tg *targeter) changed(keys []item.Key) {
 		if k.Lane == item.LaneOrder {
 			// An order that was applied as far as this disk's elements allow is applied.
 			b, n := tg.basis[k], tg.out.Basis[k]
-			if b.Layer == n.Layer && slices.Equal(b.Dots, n.Dots) || !reordered(have, want) {
+			if want.Kind == item.Absent || b.Layer == n.Layer && slices.Equal(b.Dots, n.Dots) {
 				continue
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"plait/backend/item"
+	"plait/backend/merge"
 )
 
 // graph walks an atom's writes along the dots that they replaced.
@@ -153,6 +154,9 @@ func (a *Atom) Descending(from []item.Dot) []Sibling {
 // fold merges values over their base, in dot order, if every step is clean.
 // Sides that mean what the base means yield to those that changed it.
 func fold(t item.Type, k item.Key, base *Sibling, sides []Sibling) (item.Value, bool) {
+	if k.Lane == item.LaneOrder {
+		return foldOrders(t, k, base, sides)
+	}
 	changed := make([]item.Value, 0, len(sides))
 	for _, s := range sides {
 		if base != nil && Same(t, k, s.Value, base.Value) {
@@ -169,10 +173,7 @@ func fold(t item.Type, k item.Key, base *Sibling, sides []Sibling) (item.Value, 
 	if len(changed) == 1 {
 		return v, true
 	}
-	var over *item.Value
-	if base != nil && Present(base.Value) {
-		over = &base.Value
-	}
+	over := presentBase(base)
 	for _, next := range changed[1:] {
 		if !Present(v) || !Present(next) {
 			return item.Value{}, false // removed here, changed there
@@ -184,6 +185,29 @@ func fold(t item.Type, k item.Key, base *Sibling, sides []Sibling) (item.Value, 
 		v = merged
 	}
 	return v, true
+}
+
+// foldOrders merges orders, each step over the base. Orders of other elements mean
+// the same as any, so none is left out for meaning what another does; removed ones,
+// which say nothing, are.
+func foldOrders(t item.Type, k item.Key, base *Sibling, sides []Sibling) (item.Value, bool) {
+	sides = present(sides)
+	v := sides[0].Value
+	for _, next := range sides[1:] {
+		var ok bool
+		if v, ok = merge.Value(t, k, presentBase(base), v, next.Value); !ok {
+			return item.Value{}, false
+		}
+	}
+	return v, true
+}
+
+// presentBase is the base's value, if it has one.
+func presentBase(base *Sibling) *item.Value {
+	if base == nil || !Present(base.Value) {
+		return nil
+	}
+	return &base.Value
 }
 
 // Present says whether the value is one: neither a tombstone nor "absent here".

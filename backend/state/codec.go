@@ -66,6 +66,7 @@ var (
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
 		IndefLength:       cbor.IndefLengthForbidden,
 		TagsMd:            cbor.TagsForbidden,
+		UTF8:              cbor.UTF8DecodeInvalid, // paths hold keys as they were written, broken ones too
 		MaxArrayElements:  maxColumn,
 		MaxMapPairs:       maxWrites,
 		MaxNestedLevels:   8,

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"plait/backend/item"
+	"plait/backend/merge"
 )
 
 // maxDepth is as deep as documents go (the parser's cap); deeper paths, which no
@@ -62,7 +63,7 @@ func showSubtree(t item.Type, it *Item, view map[item.Key]Shown, root item.Key, 
 			// One entry wrote both, which only a hostile one does; insert put ours first.
 			i = slices.IndexFunc(sides, func(x Sibling) bool { return x.Dot == lower.Dot })
 		}
-		c := &Conflict{Key: root, Keys: all, Sides: sides, Below: i, Reason: Reason{Code: "subtree", Args: map[string]string{"key": merge.Label(t, root)}}}
+		c := &Conflict{Key: root, Keys: all, Sides: sides, Below: i, Reason: merge.Reason{Code: merge.Shape, Args: map[string]string{"key": merge.Label(t, root)}}}
 		for _, k := range all {
 			v := view[k]
 			v.Value, v.Conflict = item.Value{}, c

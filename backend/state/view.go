@@ -2,6 +2,7 @@ package state
 
 import (
 	"plait/backend/item"
+	"plait/backend/merge"
 )
 
 // How says how a shown value came about.
@@ -32,7 +33,7 @@ type Conflict struct {
 	Base   *Sibling   // nil: none is known
 	Sides  []Sibling  // in dot order. Of a subtree: the present values at Key, and one that stands for all below it
 	Below  int        // which side stands for all below Key, as a JSON object for people to read; -1: none
-	Reason Reason
+	Reason merge.Reason
 }
 
 // View derives what is shown. Atoms that have only tombstones are there, as
@@ -68,7 +69,7 @@ func show(t item.Type, k item.Key, a *Atom, s Strategy) Shown {
 	if len(a.Live) == 1 {
 		return out
 	}
-	if alike(t, k, a.Live) {
+	if k.Lane != item.LaneOrder && alike(t, k, a.Live) {
 		out.How = HowSame
 		return out
 	}
@@ -124,22 +125,24 @@ func present(in []Sibling) []Sibling {
 }
 
 // reason says why the sides conflict, the first in dot order being local.
-func reason(t item.Type, k item.Key, base *Sibling, sides []Sibling) Reason {
-	r := Reason{Args: map[string]string{"key": merge.Label(t, k)}}
+func reason(t item.Type, k item.Key, base *Sibling, sides []Sibling) merge.Reason {
+	r := merge.Reason{Args: map[string]string{"key": merge.Label(t, k)}}
 	kept := present(sides)
 	switch {
 	case len(kept) < len(sides) && Present(sides[0].Value):
-		r.Code = "changed-removed"
+		r.Code = merge.ChangedRemoved
 	case len(kept) < len(sides):
-		r.Code = "removed-changed"
+		r.Code = merge.RemovedChanged
 	case k.Lane == item.LaneOrder:
-		r.Code = "order"
+		r.Code = merge.OrderDiffers
+	case k.Lane != item.LaneValue:
+		r.Code = merge.CommentDiffers
 	case base == nil || !Present(base.Value):
-		r.Code = "both-added"
+		r.Code = merge.BothAdded
 	case kept[0].Value.Kind == item.Text:
-		r.Code = "text"
+		r.Code = merge.TextDiffers
 	default:
-		r.Code = "both-changed"
+		r.Code = merge.BothChanged
 	}
 	return r
 }
