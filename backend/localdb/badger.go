@@ -37,14 +37,15 @@ type Options struct {
 
 // Badger is the database on disk.
 type Badger struct {
-	dir   string
-	opts  Options
-	log   *slog.Logger
-	held  *Held
-	db    *badger.DB
-	large largeFiles
-	redo  redoFile
-	mark  *anchor
+	dir    string
+	opts   Options
+	log    *slog.Logger
+	held   *Held
+	db     *badger.DB
+	tables *tables
+	large  largeFiles
+	redo   redoFile
+	mark   *anchor
 
 	// writing is held by the one Update that runs. It guards what follows.
 	writing sync.Mutex
@@ -92,11 +93,12 @@ func (b *Badger) badgerOptions(key []byte) badger.Options {
 		// No compaction by itself: short processes would start it over and over.
 		// Close merges the tables; nothing waits for that.
 		WithNumCompactors(0).
-		WithNumLevelZeroTables(1 << 20).
-		WithNumLevelZeroTablesStall(1 << 21).
+		WithNumLevelZeroTables(4). // what Flatten leaves at most
+		WithNumLevelZeroTablesStall(1 << 20).
 		// All values are among the rows, so the value log stays empty.
 		WithValueThreshold(1 << 20).
 		WithValueLogFileSize(1 << 20).
+		WithChecksumVerificationMode(options.OnBlockRead).
 		WithMetricsEnabled(false).
 		WithDetectConflicts(false). // one writer at a time
 		WithBypassLockGuard(true)   // the lock is ours
@@ -165,12 +167,14 @@ func (b *Badger) open() (err error) {
 
 // openRows opens Badger and turns its complaints into codes.
 func (b *Badger) openRows() (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &opError{"open database", ErrDamaged, fmt.Errorf("%v", p)}
-		}
-	}()
-	b.db, err = badger.Open(b.badgerOptions(b.subkey("rows")))
+	b.tables = openTables(b.dir)
+	if err := b.tables.check(false); err != nil {
+		return &opError{"open database", ErrDamaged, err}
+	}
+	err = guarded(func() (err error) {
+		b.db, err = badger.Open(b.badgerOptions(b.subkey("rows")))
+		return err
+	})
 	switch {
 	case err == nil:
 		return nil
@@ -281,7 +285,21 @@ func (b *Badger) flatten(most int) error {
 	if b.broken != nil || len(b.db.Tables()) <= most || b.room(0) != nil {
 		return nil
 	}
+	if err := b.tables.check(true); err != nil { // merging would drop what it can't read
+		return &opError{"flatten", ErrDamaged, err}
+	}
 	return b.db.Flatten(1)
+}
+
+// Check reads every table and every large value, and returns ErrDamaged if one is
+// not as it was written.
+func (b *Badger) Check() error {
+	if err := b.tables.check(true); err != nil {
+		return &opError{"check", ErrDamaged, err}
+	}
+	return b.View(func(tx Tx) error {
+		return tx.Scan("", func(string, []byte) error { return nil })
+	})
 }
 
 // shut releases everything that is held, in reverse order.
@@ -289,6 +307,9 @@ func (b *Badger) shut() (err error) {
 	if b.db != nil {
 		if err = b.db.Close(); err != nil {
 			err = fmt.Errorf("close database: %w", err)
+		}
+		if nerr := b.tables.note(); nerr != nil {
+			b.log.Warn("tables not noted", "error", nerr) // they are checked less
 		}
 	}
 	if b.mark != nil {

@@ -3,7 +3,7 @@
 // real one (Badger, encrypted); NewMemory is its twin for tests and the simulation.
 //
 //	dir/lock      who has it open: a file lock, with the process id in the file
-//	dir/rows/     Badger
+//	dir/rows/     Badger, and checksums of its tables
 //	dir/large/    values over 64 KiB, one encrypted file each
 //	dir/redo      a transaction too large for Badger, while it is carried over
 //	dir/anchor    the newest transaction's number and hash, in two slots
@@ -19,7 +19,9 @@
 //   - L4 A database that is older than it was, that lost its end, or that was
 //     copied elsewhere is opened all the same, and says so in Info until Accept.
 //   - L5 One process at a time has it open; one that dies lets go.
-//   - L6 Nothing that is on disk can be read or changed unnoticed without the key.
+//   - L6 Nothing that is on disk can be read without the key. Large values and the
+//     redo file can't be changed unnoticed either; rows are checked against
+//     accidents only, since Badger encrypts without authenticating.
 package localdb
 
 // A DB is an ordered map. Its methods may be called concurrently; transactions

@@ -44,6 +44,10 @@ var (
 		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden,
 		TagsMd: cbor.TagsForbidden, MaxNestedLevels: 4, MaxArrayElements: 64, MaxMapPairs: 64,
 	}.DecMode())
+	tableMode = must(cbor.DecOptions{
+		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden,
+		TagsMd: cbor.TagsForbidden, MaxNestedLevels: 4, MaxArrayElements: 64, MaxMapPairs: 1 << 16,
+	}.DecMode())
 )
 
 func must[T any](v T, err error) T {
@@ -131,13 +135,25 @@ func chain(last mark, rows []row) meta {
 
 // scanRows calls fn for each row under the prefix, with the rest of its key.
 func scanRows(txn *badger.Txn, prefix string, fn func(key string, it *badger.Item) error) error {
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte(prefix)})
-	defer it.Close()
-	for it.Rewind(); it.Valid(); it.Next() {
+	var it *badger.Iterator
+	start := func() error {
+		it = txn.NewIterator(badger.IteratorOptions{Prefix: []byte(prefix)})
+		it.Rewind()
+		return nil
+	}
+	next := func() error { it.Next(); return nil }
+	err := guarded(start)
+	if it != nil {
+		defer it.Close()
+	}
+	for ; err == nil && it.Valid(); err = guarded(next) {
 		row := it.Item()
 		if err := fn(string(row.Key()[len(prefix):]), row); err != nil {
 			return err
 		}
+	}
+	if err != nil {
+		return &opError{"scan", ErrDamaged, err}
 	}
 	return nil
 }

@@ -101,7 +101,11 @@ func (t *tx) Get(key string) ([]byte, bool, error) {
 	if c, ok := t.rows[key]; ok {
 		return c.value, !c.remove, nil
 	}
-	row, err := t.txn.Get([]byte(rowUser + key))
+	var row *badger.Item
+	err := guarded(func() (err error) {
+		row, err = t.txn.Get([]byte(rowUser + key))
+		return err
+	})
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return nil, false, nil
 	}
@@ -152,7 +156,11 @@ func (t *tx) Scan(prefix string, fn func(key string, value []byte) error) error 
 
 // value copies a row's value, from its file if it is a large one.
 func (b *Badger) value(row *badger.Item) ([]byte, error) {
-	v, err := row.ValueCopy(nil)
+	var v []byte
+	err := guarded(func() (err error) {
+		v, err = row.ValueCopy(nil)
+		return err
+	})
 	if err == nil && row.UserMeta() == largeRow {
 		var ref largeRef
 		if ref, err = parseRef(v); err == nil {
