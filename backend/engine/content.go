@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"plait/backend/chunk"
+	"plait/backend/disk"
+	"plait/backend/item"
+	"plait/backend/localdb"
+	"plait/backend/store"
+	"plait/backend/store/driver"
+)
+
+// SmallFile is how large a file may be and still travel inside its entry.
+const SmallFile = 1 << 10
+
+// errContentMissing says that content is named whose chunks are nowhere to be had yet.
+var errContentMissing = errors.New("content may still be on its way")
+
+// packed says where a sealed chunk lies.
+type packed = chunk.Place
+
+// loadPacks reads where all known chunks lie.
+func (e *Engine) loadPacks() error {
+	if e.packs != nil {
+		return nil
+	}
+	packs := map[item.Hash]packed{}
+	err := e.db.View(func(tx localdb.Tx) error {
+		return tx.Scan(rowPack, func(k string, b []byte) error {
+			var p item.Pack
+			if err := decMode.Unmarshal(b, &p); err != nil {
+				return fmt.Errorf("row %s: %w", k, err)
+			}
+			addPack(packs, p)
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	e.packs = packs
+	return nil
+}
+
+func addPack(packs map[item.Hash]packed, p item.Pack) {
+	for _, c := range p.Chunks {
+		packs[c.Name] = packed{Pack: p.Name, PackSize: p.Size, Offset: c.Offset, Size: c.Size, Epoch: c.Epoch}
+	}
+}
+
+// writer starts packing new content under the epoch in force.
+func (e *Engine) writer() (*chunk.Writer, error) {
+	if err := e.loadPacks(); err != nil {
+		return nil, err
+	}
+	epoch, key, err := e.epoch()
+	if err != nil {
+		return nil, err
+	}
+	return chunk.NewWriter(chunk.Options{
+		Namer: e.namer, Vault: e.meta.Vault, Epoch: epoch, Key: key, Rand: e.cfg.Rand, Spool: e.cfg.Spool, Workers: e.cfg.Workers,
+		Known: func(name item.Hash) bool { _, ok := e.packs[name]; return ok },
+	}), nil
+}
+
+// reader brings content back, from the spool or from the store.
+func (e *Engine) reader() (*chunk.Reader, error) {
+	if e.chunks != nil {
+		return e.chunks, nil
+	}
+	if err := e.loadPacks(); err != nil {
+		return nil, err
+	}
+	e.chunks = chunk.NewReader(chunk.ReaderOptions{
+		Namer: e.namer, Vault: e.meta.Vault, Key: e.epochKey, Workers: e.cfg.Workers,
+		Find: func(name item.Hash) (packed, bool) { p, ok := e.packs[name]; return p, ok },
+		Get:  e.getPack,
+	})
+	return e.chunks, nil
+}
+
+func (e *Engine) getPack(ctx context.Context, pack item.Hash, offset, size int64) ([]byte, error) {
+	b, err := e.cfg.Spool.Read(pack, offset, size)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return b, err
+	}
+	if e.cfg.Store == nil {
+		return nil, errContentMissing
+	}
+	whole := false
+	for _, p := range e.packs {
+		if p.Pack == pack {
+			whole = offset == 0 && size >= int64(p.PackSize)
+			break
+		}
+	}
+	if whole {
+		b, err = e.cfg.Store.Get(ctx, packName(pack))
+	} else {
+		b, err = e.cfg.Store.GetRange(ctx, packName(pack), driver.Range{Offset: offset, Size: size})
+	}
+	if errors.Is(err, driver.NotFound) {
+		return nil, fmt.Errorf("%s: %w", packName(pack), errContentMissing)
+	}
+	if errors.Is(err, store.Changed) {
+		return nil, &Bad{Code: "changed", Object: packName(pack), Err: err}
+	}
+	return b, err
+}
+
+// readAll reads what a replica's looks need. Documents are taken apart; files are
+// cut into chunks, those that the vault does not have yet are packed.
+func (e *Engine) readAll(ctx context.Context, todo []*look, o *observed) error {
+	var total, done int64
+	for _, l := range todo {
+		total += l.info.Size
+	}
+	for i, l := range todo {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if l.fresh {
+			continue
+		}
+		e.progress("observe", int64(i), int64(len(todo)), done, total)
+		var err error
+		if l.item.Type() == item.Files {
+			err = e.readFile(ctx, l, o)
+		} else {
+			err = e.read(l)
+		}
+		done += l.info.Size
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, errStop) || ctx.Err() != nil {
+			return err
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // gone between listing and reading; the next look sees it so
+		}
+		l.fresh = false
+		o.waiting = append(o.waiting, e.waiting(l.rep, l.item, l.path, err))
+	}
+	return nil
+}
+
+// readFile reads a file of any size.
+func (e *Engine) readFile(ctx context.Context, l *look, o *observed) error {
+	if l.info.Size <= SmallFile {
+		raw, info, err := e.cfg.FS.Read(l.path, SmallFile)
+		if errors.Is(err, disk.ErrTooLarge) {
+			return disk.ErrChanged
+		}
+		if err != nil {
+			return err
+		}
+		l.takeFile(item.Value{Kind: item.Text, Data: raw, Mode: fileMode(info)}, e.namer.Name(raw), info)
+		return nil
+	}
+	if o.writer == nil {
+		w, err := e.writer()
+		if err != nil {
+			return stop(err)
+		}
+		o.writer = w
+	}
+	f, info, err := e.cfg.FS.Open(l.path)
+	if err != nil {
+		return err
+	}
+	c, err := o.writer.Add(ctx, f)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	l.takeFile(item.Value{Kind: item.Blob, Large: c, Mode: fileMode(info)}, c.Hash, info)
+	return nil
+}
+
+func (l *look) takeFile(v item.Value, hash item.Hash, info disk.Info) {
+	l.atoms = map[item.Key]item.Value{{}: v}
+	l.hash, l.info, l.exists, l.fresh = hash, info, true, true
+}
+
+// fileMode is what of a file's mode travels: whether it can be run.
+func fileMode(i disk.Info) uint32 {
+	if i.Mode&0o100 != 0 {
+		return 0o755
+	}
+	return 0o644
+}
+
+// flush ends the packs that an observation began.
+func (e *Engine) flush(ctx context.Context, o *observed) ([]item.Pack, error) {
+	if o.writer == nil {
+		return nil, nil
+	}
+	packs, err := o.writer.Flush(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("spooling content: %w", err)
+	}
+	for _, p := range packs {
+		addPack(e.packs, p)
+	}
+	return packs, nil
+}
+
+// bytesOf returns a value's content, if it is at most limit bytes long.
+func (e *Engine) bytesOf(ctx context.Context, v item.Value, limit int64) ([]byte, error) {
+	if v.Kind != item.Blob {
+		return v.Data, nil
+	}
+	r, err := e.reader()
+	if err != nil {
+		return nil, err
+	}
+	return r.Bytes(ctx, v.Large, limit)
+}
+
+// copyTo writes a value's content.
+func (e *Engine) copyTo(ctx context.Context, w io.Writer, v item.Value) error {
+	if v.Kind != item.Blob {
+		_, err := io.Copy(w, bytes.NewReader(v.Data))
+		return err
+	}
+	r, err := e.reader()
+	if err != nil {
+		return err
+	}
+	return r.Copy(ctx, w, v.Large, nil)
+}

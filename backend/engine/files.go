@@ -1,0 +1,423 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"unicode/utf8"
+
+	"plait/backend/disk"
+	"plait/backend/item"
+	"plait/backend/localdb"
+	"plait/backend/plan"
+	"plait/backend/state"
+)
+
+// maxMergedFile is how large a text file may be for its sides to be merged line by
+// line; larger ones are chosen whole.
+const maxMergedFile = 4 << 20
+
+var theFile = item.Key{} // the one atom of an item of type files
+
+// filesAtOnce is how many files share one transaction and one wait for the disk.
+const filesAtOnce = 1024
+
+// A fileJob is one file of an added folder that is to be written, removed, or only
+// noted as it is.
+type fileJob struct {
+	l     *look
+	t     plan.Targeted
+	want  item.Value // Kind Absent: remove
+	note  bool       // the disk has it already
+	done  bool
+	err   error
+	aside disk.Swapped
+}
+
+// writeFiles brings the files of one replica to what is shown. It returns what it
+// did for each name, and stops early only for the database or ctx.
+func (e *Engine) writeFiles(ctx context.Context, r *replica, names []item.Name, w *written) (late map[item.Name]bool, err error) {
+	late = map[item.Name]bool{}
+	for len(names) > 0 {
+		n := min(len(names), filesAtOnce)
+		if err := e.writeSome(ctx, r, names[:n], w, late); err != nil {
+			return late, err
+		}
+		names = names[n:]
+	}
+	return late, nil
+}
+
+func (e *Engine) writeSome(ctx context.Context, r *replica, names []item.Name, w *written, late map[item.Name]bool) error {
+	var jobs []*fileJob
+	var contents []*item.Content
+	fail := func(n item.Name, err error) {
+		late[n] = true
+		if errors.Is(err, errAgain) {
+			w.again = true
+			return
+		}
+		w.waiting = append(w.waiting, e.waiting(r, n, e.pathOf(r, n), err))
+	}
+	for _, n := range names {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		j, err := e.planFile(ctx, r, n)
+		if errors.Is(err, errStop) {
+			return err
+		}
+		if err != nil {
+			fail(n, err)
+			continue
+		}
+		if j == nil {
+			continue
+		}
+		if !j.note && j.want.Kind == item.Blob {
+			contents = append(contents, j.want.Large)
+		}
+		jobs = append(jobs, j)
+	}
+	if len(contents) > 0 {
+		rd, err := e.reader()
+		if err != nil {
+			return stop(err)
+		}
+		if err := rd.Expect(ctx, contents...); err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	var changes []disk.Change
+	var of []*fileJob
+	for _, j := range jobs {
+		if j.note {
+			continue
+		}
+		of = append(of, j)
+		ch := disk.Change{Path: j.l.path, Expect: expectation(j.l)}
+		if j.want.Kind != item.Absent {
+			ch.Mode, ch.Expect.ModeMatters = fs.FileMode(j.want.Mode), true
+			ch.Content = func() (io.ReadCloser, error) { return e.contentOf(ctx, j.want) }
+		}
+		changes = append(changes, ch)
+	}
+	if err := e.intendFiles(of); err != nil {
+		return err
+	}
+	if len(changes) > 0 {
+		err := e.cfg.FS.Write(changes, func(i int, sw disk.Swapped, err error) error {
+			e.progress("apply", int64(i+1), int64(len(changes)), 0, 0)
+			of[i].took(e, sw, err)
+			return ctx.Err()
+		})
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fmt.Errorf("making files durable: %w", err)
+		}
+	}
+	if err := stop(e.commit(func(tx localdb.Tx) error {
+		for _, j := range jobs {
+			if j.note || j.done {
+				if err := e.putFileRow(tx, j); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})); err != nil {
+		return err
+	}
+	for _, j := range of {
+		switch {
+		case j.done:
+			w.applied++
+			if err := e.discard(j.aside); err != nil {
+				fail(j.l.item, err)
+			}
+		case j.aside.Aside != "":
+			fail(j.l.item, e.takeFileAside(j.l, j.aside))
+		default:
+			fail(j.l.item, j.err)
+		}
+	}
+	return nil
+}
+
+// planFile says what is to be done about a file; nil: nothing.
+func (e *Engine) planFile(ctx context.Context, r *replica, n item.Name) (*fileJob, error) {
+	path, ok, err := r.src.Locate(n)
+	if err != nil || !ok {
+		return nil, err
+	}
+	row, had := r.rows[n]
+	l := &look{rep: r, item: n, path: path, row: row, had: had, atoms: map[item.Key]item.Value{}}
+	if l.basis, err = decodeBasis(row.basis); err != nil {
+		return nil, stop(err)
+	}
+	switch info, err := e.cfg.FS.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		if had && row.present {
+			return nil, errAgain
+		}
+	case err != nil:
+		return nil, err
+	default:
+		if !had || !row.present || info.Stamp != row.stamp {
+			return nil, errAgain
+		}
+		l.info, l.exists, l.hash = info, true, row.hash
+		l.atoms[theFile] = l.basis[theFile].Value
+	}
+	if err := e.inflate(ctx, n); err != nil {
+		return nil, err
+	}
+	layers, err := e.layers(n)
+	if err != nil {
+		return nil, stop(err)
+	}
+	t := plan.Target(n.Type(), layers, l.atoms, l.basis)
+	j := &fileJob{l: l, t: t, want: t.Want[theFile]}
+	if j.want.Kind != item.Absent && j.want.Mode == 0 {
+		j.want.Mode = 0o644 // a merged text, whose sides agreed on nothing else
+	}
+	if j.want.Kind == item.Absent {
+		j.note = !l.exists || len(t.Conflicts) > 0
+		if j.note && !had && !l.exists && len(t.Basis) == 0 {
+			return nil, nil
+		}
+		return j, nil
+	}
+	j.note = l.exists && l.atoms[theFile].Same(e.named(j.want))
+	return j, nil
+}
+
+// took takes in what became of one change.
+func (j *fileJob) took(e *Engine, sw disk.Swapped, err error) {
+	switch {
+	case errors.Is(err, disk.ErrChanged):
+		j.err = errAgain
+	case err != nil:
+		j.err = err
+		j.aside = sw
+	case sw.Aside != "" && (sw.Raced || !sw.Before.Stamp.Same(j.l.info.Stamp)):
+		j.aside = sw
+	default:
+		j.done, j.aside = true, sw
+		j.l.exists = j.want.Kind != item.Absent
+		j.l.info, j.l.hash = sw.After, item.Hash{}
+		if j.l.exists {
+			j.l.hash = e.contentHash(j.want)
+		}
+	}
+}
+
+// contentOf gives a value's content to be read once.
+func (e *Engine) contentOf(ctx context.Context, v item.Value) (io.ReadCloser, error) {
+	if v.Kind != item.Blob {
+		return io.NopCloser(bytes.NewReader(v.Data)), nil
+	}
+	if v.Large.Size <= 1<<20 {
+		b, err := e.bytesOf(ctx, v, 1<<20)
+		return io.NopCloser(bytes.NewReader(b)), err
+	}
+	pr, pw := io.Pipe()
+	go func() { pw.CloseWithError(e.copyTo(ctx, pw, v)) }()
+	return pr, nil
+}
+
+// named is a value as it is found again on disk: text over SmallFile by its hash.
+func (e *Engine) named(v item.Value) item.Value {
+	if v.Kind == item.Text && len(v.Data) > SmallFile {
+		return item.Value{Kind: item.Blob, Mode: v.Mode, Large: &item.Content{Size: int64(len(v.Data)), Hash: e.namer.Name(v.Data)}}
+	}
+	return v
+}
+
+func (e *Engine) namedBasis(b plan.Basis) plan.Basis {
+	out := plan.Basis{}
+	for k, a := range b {
+		a.Value = e.named(a.Value)
+		out[k] = a
+	}
+	return out
+}
+
+// contentHash is the hash by which a file row knows the value's content.
+func (e *Engine) contentHash(v item.Value) item.Hash {
+	if v.Kind == item.Blob {
+		return v.Large.Hash
+	}
+	return e.namer.Name(v.Data)
+}
+
+// inflate turns the sides of a file in conflict into texts, where they are that,
+// so that they merge line by line.
+func (e *Engine) inflate(ctx context.Context, n item.Name) error {
+	it, err := e.item(n)
+	if err != nil {
+		return stop(err)
+	}
+	a := it.Atoms[theFile]
+	if a == nil || len(a.Live) < 2 {
+		return nil
+	}
+	texts := map[item.Hash][]byte{}
+	for _, list := range [][]state.Sibling{a.Live, a.Past} {
+		for _, s := range list {
+			if s.Value.Kind != item.Blob || texts[s.Value.Large.Hash] != nil {
+				continue
+			}
+			if s.Value.Large.Size > maxMergedFile {
+				return nil
+			}
+			b, err := e.bytesOf(ctx, s.Value, maxMergedFile)
+			if err != nil {
+				return err
+			}
+			if !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 {
+				return nil
+			}
+			texts[s.Value.Large.Hash] = b
+		}
+	}
+	e.texts[n] = texts
+	return nil
+}
+
+func (e *Engine) putFileRow(tx localdb.Tx, j *fileJob) error {
+	l := j.l
+	l.basis = e.namedBasis(j.t.Basis)
+	if v, ok := l.basis[theFile]; ok && l.exists && j.done {
+		v.Value.Mode = fileMode(l.info)
+		l.basis[theFile] = v
+	}
+	l.row = fileRow{hash: l.hash, present: l.exists, mask: l.rep.src.MaskPrint()}
+	if l.exists {
+		l.row.stamp = l.info.Stamp
+	}
+	return putRow(tx, l)
+}
+
+func (e *Engine) intendFiles(jobs []*fileJob) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	rows := make(map[item.Name][]byte, len(jobs))
+	for _, j := range jobs {
+		b, err := encodeBasis(e.namedBasis(j.t.Basis))
+		if err != nil {
+			return stop(err)
+		}
+		var h item.Hash
+		if j.want.Kind != item.Absent {
+			h = e.contentHash(j.want)
+		}
+		rows[j.l.item] = intent{hash: h, basis: b}.marshal()
+	}
+	rep := jobs[0].l.rep
+	if err := e.commit(func(tx localdb.Tx) error {
+		for _, n := range sortedNames(rows) {
+			if err := tx.Set(rowIntent+rep.src.ID()+"/"+string(n), rows[n]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return stop(err)
+	}
+	for n, b := range rows {
+		rep.intents[n] = b
+	}
+	return nil
+}
+
+// takeFileAside handles a save that fell between looking and exchanging: what came
+// out is put back, and seen as an edit by the next look. If a third save came in
+// the meantime, what came out is recorded from where it lies.
+func (e *Engine) takeFileAside(l *look, sw disk.Swapped) error {
+	back, err := e.putBack(sw)
+	if err == nil {
+		return cmpErr(e.discard(back), errAgain)
+	}
+	return cmpErr(e.recoverFile(l, sw), errAgain)
+}
+
+// putBack gives a file the content back that an exchange took out.
+func (e *Engine) putBack(sw disk.Swapped) (disk.Swapped, error) {
+	f, _, err := e.cfg.FS.Open(sw.Aside)
+	if err != nil {
+		return disk.Swapped{}, err
+	}
+	defer f.Close()
+	expect := disk.Expect{Stamp: sw.After.Stamp}
+	if sw.After.Stamp == (disk.Stamp{}) {
+		expect = disk.Expect{Absent: true}
+	}
+	back, err := e.cfg.FS.Replace(sw.Path, f, sw.Before.Mode, expect)
+	if err != nil {
+		return disk.Swapped{}, err
+	}
+	return back, e.discard(sw)
+}
+
+// recoverFile records displaced content that is not in history, then discards it.
+func (e *Engine) recoverFile(l *look, sw disk.Swapped) error {
+	aside := &look{rep: l.rep, item: l.item, path: sw.Aside}
+	switch info, err := e.cfg.FS.Stat(sw.Aside); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading %s: %w", sw.Aside, err)
+	default:
+		aside.info = info
+	}
+	o := &observed{}
+	ctx := context.Background()
+	if err := e.readFile(ctx, aside, o); err != nil {
+		return err
+	}
+	sw.Before = aside.info
+	packs, err := e.flush(ctx, o)
+	if err != nil {
+		return err
+	}
+	if !e.fileKnown(l, aside.hash) {
+		layers, err := e.layers(l.item)
+		if err != nil {
+			return err
+		}
+		got := plan.Observe(l.item.Type(), layers, aside.atoms, l.basis, len(l.basis) == 0)
+		if _, err := e.record(change{action: item.Edit, note: "saved while Plait wrote the file", writes: got.Writes, packs: packs}); err != nil {
+			return stop(err)
+		}
+	}
+	return e.discard(sw)
+}
+
+// fileKnown says whether content is in history, or was only about to be written.
+func (e *Engine) fileKnown(l *look, h item.Hash) bool {
+	if h == l.row.hash {
+		return true
+	}
+	if in, err := parseIntent(l.rep.intents[l.item]); err == nil && in.hash == h {
+		return true
+	}
+	it, err := e.item(l.item)
+	if err != nil || it.Atoms[theFile] == nil {
+		return false
+	}
+	for _, list := range [][]state.Sibling{it.Atoms[theFile].Live, it.Atoms[theFile].Past} {
+		for _, s := range list {
+			if s.Value.Kind != item.Absent && e.contentHash(s.Value) == h {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,276 @@
+package engine
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"plait/backend/chunk"
+	"plait/backend/item"
+	"plait/backend/keyring"
+	"plait/backend/localdb"
+	"plait/backend/seal"
+	"plait/backend/store"
+	"plait/backend/store/driver"
+)
+
+func vaultID(genesis []byte) item.Hash { return keyring.VaultID(genesis) }
+
+func parseHash(s string) (h item.Hash, err error) {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(h) {
+		return h, fmt.Errorf("%q is no hash", s)
+	}
+	copy(h[:], b)
+	return h, nil
+}
+
+// loadRing adds up what this device knows of the vault's members and keys.
+func (e *Engine) loadRing() error {
+	var genesis []byte
+	known := map[item.Hash][]byte{}
+	err := e.db.View(func(tx localdb.Tx) error {
+		b, ok, err := tx.Get(rowGenesis)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return ErrNoVault
+		}
+		genesis = b
+		return tx.Scan(rowKey, func(k string, b []byte) error {
+			h, err := parseHash(k[len(rowKey):])
+			known[h] = b
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	ring, rejected, err := keyring.Build(e.meta.Vault, genesis, known)
+	if err != nil {
+		return err
+	}
+	for _, r := range rejected {
+		e.log.Info("a statement does not count", "name", r.Name.String(), "why", r.Err)
+	}
+	keys, err := ring.Unlock(e.cfg.Keys)
+	if err != nil {
+		return err
+	}
+	names, err := keys.ChunkNames()
+	if err != nil {
+		return err
+	}
+	e.ring, e.keys, e.namer = ring, keys, chunk.NewNamer(names)
+	e.known = known
+	return nil
+}
+
+// Ring is the vault's members, as known here.
+func (e *Engine) Ring() *keyring.Ring { return e.ring }
+
+// Keys are the epoch keys that this device was given.
+func (e *Engine) Keys() *keyring.Keys { return e.keys }
+
+// AddStatements takes in statements that this device made: they are sent before
+// the next head, which names them.
+func (e *Engine) AddStatements(ss []keyring.Statement) error {
+	if len(ss) == 0 {
+		return nil
+	}
+	err := e.commit(func(tx localdb.Tx) error {
+		for _, s := range ss {
+			if err := tx.Set(rowKey+s.Name.String(), s.Bytes); err != nil {
+				return err
+			}
+			if err := tx.Set(rowKeyOut+s.Name.String(), nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.loadRing()
+}
+
+// syncKeys reads the statements that the store has and this device lacks.
+func (e *Engine) syncKeys(ctx context.Context) ([]*Bad, error) {
+	infos, err := e.cfg.Store.List(ctx, store.Keys)
+	if err != nil {
+		return nil, err
+	}
+	var bad []*Bad
+	fresh := map[item.Hash][]byte{}
+	for _, i := range infos {
+		h, err := parseHash(strings.TrimPrefix(i.Name, store.Keys))
+		if err != nil || e.known[h] != nil {
+			continue
+		}
+		b, err := e.cfg.Store.Get(ctx, i.Name)
+		switch {
+		case errors.Is(err, store.Changed), errors.Is(err, store.TooLarge):
+			bad = append(bad, &Bad{Code: "changed", Object: i.Name, Err: err})
+			continue
+		case errors.Is(err, driver.NotFound):
+			continue
+		case err != nil:
+			return bad, err
+		}
+		fresh[h] = b
+	}
+	if len(fresh) == 0 {
+		return bad, nil
+	}
+	err = e.commit(func(tx localdb.Tx) error {
+		for h, b := range fresh {
+			if err := tx.Set(rowKey+h.String(), b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return bad, err
+	}
+	return bad, e.loadRing()
+}
+
+// signer is the key that an author's heads must be signed with.
+func (e *Engine) signer(a item.Author) (ed25519.PublicKey, bool) {
+	m, ok := e.ring.Member(a.Device)
+	if !ok {
+		return nil, false
+	}
+	return ed25519.PublicKey(m.Keys.Sign), true
+}
+
+func (e *Engine) epochKey(id item.Hash) (seal.Key, bool) {
+	k, err := e.keys.Epoch(id)
+	return k, err == nil
+}
+
+// errHeldBack says that statements are named that the store does not show: a
+// revocation may be among them, so nothing is sealed until they are here.
+var errHeldBack = &Bad{Code: "incomplete", Detail: "statements of the vault's members are named that the store does not show yet; nothing is sent until they are here"}
+
+// epoch is what to seal under: the epoch whose key exactly the live members have.
+// If there is none, this device makes one.
+func (e *Engine) epoch() (item.Hash, seal.Key, error) {
+	if missing := e.ring.Missing(); len(missing) > 0 {
+		return item.Hash{}, seal.Key{}, errHeldBack
+	}
+	ss, err := e.keys.Maintain(e.cfg.Rand, e.cfg.Clock())
+	if err != nil {
+		return item.Hash{}, seal.Key{}, err
+	}
+	if err := e.AddStatements(ss); err != nil {
+		return item.Hash{}, seal.Key{}, err
+	}
+	id, key, ok := e.keys.Current()
+	if !ok {
+		return item.Hash{}, seal.Key{}, errors.New("no epoch whose key exactly the live members have")
+	}
+	return id, key, nil
+}
+
+// pushKeys sends this device's own statements. Their rows stay until a head names them.
+func (e *Engine) pushKeys(ctx context.Context) error {
+	out, err := e.keysOut()
+	if err != nil {
+		return err
+	}
+	for _, h := range out {
+		name := store.HashName(store.Keys, h)
+		if err := e.cfg.Store.Put(ctx, name, e.known[h]); err != nil {
+			return fmt.Errorf("sending %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) keysOut() ([]item.Hash, error) {
+	var out []item.Hash
+	return out, e.db.View(func(tx localdb.Tx) error {
+		return tx.Scan(rowKeyOut, func(k string, _ []byte) error {
+			h, err := parseHash(k[len(rowKeyOut):])
+			out = append(out, h)
+			return err
+		})
+	})
+}
+
+// limit is how far a journal counts: without end for a live member; for a revoked
+// one, as far as its revoker or a live member had seen.
+func (e *Engine) limit(a item.Author) (uint64, bool) {
+	m, ok := e.ring.Member(a.Device)
+	if !ok {
+		return 0, true
+	}
+	if !m.Revoked {
+		return 0, false
+	}
+	top := m.Limit[a].Seq
+	for by, h := range e.heads {
+		if o, ok := e.ring.Member(by.Device); ok && !o.Revoked {
+			top = max(top, h.Vector[a].Seq)
+		}
+	}
+	return top, true
+}
+
+// voided says whether an entry is beyond what counts of a revoked device.
+func (e *Engine) voided(a item.Author, seq uint64) bool {
+	top, limited := e.limit(a)
+	return limited && seq > top
+}
+
+// loadHeads reads the newest head of every author.
+func (e *Engine) loadHeads() error {
+	e.heads = map[item.Author]headRow{}
+	return e.db.View(func(tx localdb.Tx) error {
+		return tx.Scan(rowHead, func(k string, b []byte) error {
+			a, ok := parseAuthor(k[len(rowHead):])
+			if !ok {
+				return fmt.Errorf("row %s is damaged", k)
+			}
+			var h headRow
+			if err := decMode.Unmarshal(b, &h); err != nil {
+				return fmt.Errorf("row %s: %w", k, err)
+			}
+			e.heads[a] = h
+			return nil
+		})
+	})
+}
+
+// seenByAll says whether every live device has applied the entry.
+func (e *Engine) seenByAll(d item.Dot) bool {
+	for _, m := range e.ring.Live() {
+		if m.Device == e.meta.Me.Device {
+			if !e.meta.Vector.Covers(d) {
+				return false
+			}
+			continue
+		}
+		if m.Device == d.Author.Device {
+			continue
+		}
+		covered := false
+		for a, h := range e.heads {
+			if a.Device == m.Device && h.Vector.Covers(d) {
+				covered = true
+				break
+			}
+		}
+		if !covered {
+			return false
+		}
+	}
+	return true
+}

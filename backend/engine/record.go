@@ -1,0 +1,330 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"plait/backend/item"
+	"plait/backend/journal"
+	"plait/backend/localdb"
+	"plait/backend/state"
+)
+
+// A change is what is to become one entry (or several, where one would be too
+// large): writes, and the packs that they are first to name.
+type change struct {
+	action item.Action
+	note   string
+	writes []item.Write
+	packs  []item.Pack
+	// also runs in the same transaction, once every write has its dot.
+	also func(tx localdb.Tx, dots []item.Dot) error
+	// clean says that every replica that holds the items already shows the writes.
+	clean bool
+}
+
+// record appends to this device's journal, with the state that it makes (E3).
+// Nothing is recorded for a change without writes and packs, though also runs.
+func (e *Engine) record(c change) ([]item.Dot, error) {
+	var records []journal.Record
+	touched := map[item.Name]bool{}
+	var dots []item.Dot
+	b := &batch{}
+	m := e.meta
+	m.Vector = e.meta.Vector.Clone()
+	now := m.Clock
+	if len(c.writes)+len(c.packs) > 0 {
+		now = e.now()
+		m.Clock = e.meta.Clock
+	}
+	packs := c.packs
+	for start := 0; start < len(c.writes) || len(packs) > 0; {
+		end, weight := start, 0
+		for end < len(c.writes) && end-start < journal.MaxWrites {
+			w := journal.Weight(&c.writes[end])
+			if end > start && weight+w > maxEntryWeight {
+				break
+			}
+			weight += w
+			end++
+		}
+		deps := m.Vector.Clone()
+		delete(deps, m.Me)
+		en := &item.Entry{Author: m.Me, Seq: m.Seq + 1, Prev: m.Chain, Time: now, Deps: deps, Action: c.action, Note: c.note,
+			Writes: c.writes[start:end], Packs: packs}
+		packs = nil
+		r, depths, err := e.encode(en)
+		if err != nil {
+			return nil, e.undo(fmt.Errorf("encoding an entry: %w", err))
+		}
+		for i, d := range depths {
+			if d > 0 {
+				e.setDepth(b, en.Writes[i].Item, en.Writes[i].Key, en.Dot(), d)
+			}
+		}
+		records = append(records, r)
+		for i := range en.Writes {
+			w := &en.Writes[i]
+			it, err := e.item(w.Item)
+			if err != nil {
+				return nil, e.undo(err)
+			}
+			it.Apply(en, *w)
+			touched[w.Item] = true
+			dots = append(dots, en.Dot())
+		}
+		m.Seq, m.Chain = en.Seq, r.Hash
+		m.Vector[m.Me] = item.Tip{Seq: en.Seq, Hash: r.Hash.Short()}
+		now++
+		m.Clock = max(m.Clock, now)
+		start = end
+	}
+	e.policyTouched(touched)
+	err := e.commit(func(tx localdb.Tx) error {
+		for i, r := range records {
+			d := item.Dot{Author: m.Me, Seq: m.Seq - uint64(len(records)-1-i)}
+			if err := putRecord(tx, d, r); err != nil {
+				return err
+			}
+		}
+		for _, row := range b.rows {
+			if err := row(tx); err != nil {
+				return err
+			}
+		}
+		for _, p := range c.packs {
+			if err := setCBOR(tx, rowPack+p.Name.String(), p); err != nil {
+				return err
+			}
+			if err := tx.Set(rowPackOut+p.Name.String(), nil); err != nil {
+				return err
+			}
+		}
+		if err := e.putItems(tx, touched, !c.clean); err != nil {
+			return err
+		}
+		if len(records) > 0 {
+			if err := setCBOR(tx, rowMeta, m); err != nil {
+				return err
+			}
+		}
+		if c.also != nil {
+			return c.also(tx, dots)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.meta = m
+	return dots, nil
+}
+
+// maxEntryWeight bounds an entry's plain size, so that a reader can bound what it
+// unpacks; journal refuses more.
+const maxEntryWeight = journal.MaxWeight
+
+// undo drops what was changed in memory after an error before a commit.
+func (e *Engine) undo(err error) error { return errors.Join(err, e.load()) }
+
+// encode encodes an entry with texts that its writes replace as dictionaries.
+func (e *Engine) encode(en *item.Entry) (journal.Record, journal.Depths, error) {
+	return journal.Encode(en, func(w *item.Write) (journal.Text, bool) {
+		for _, d := range w.Replaces {
+			if data, depth, ok := e.text(w.Item, w.Key, d); ok && depth >= 0 {
+				return journal.Text{Dot: d, Data: data, Depth: depth}, true
+			}
+		}
+		return journal.Text{}, false
+	})
+}
+
+// text finds an earlier value of an atom in state, and how many dictionaries deep
+// it travels.
+func (e *Engine) text(n item.Name, k item.Key, d item.Dot) ([]byte, int, bool) {
+	it, err := e.item(n)
+	if err != nil {
+		return nil, 0, false
+	}
+	a := it.Atoms[k]
+	if a == nil {
+		return nil, 0, false
+	}
+	for _, list := range [][]state.Sibling{a.Live, a.Past} {
+		for _, s := range list {
+			if s.Dot == d && (s.Value.Kind == item.Text || s.Value.Kind == item.JSON) {
+				return s.Value.Data, e.depth(n, k, d), true
+			}
+		}
+	}
+	return nil, 0, false
+}
+
+func putRecord(tx localdb.Tx, d item.Dot, r journal.Record) error {
+	return setCBOR(tx, entryRow(d), r)
+}
+
+// putItems writes the states of items that were touched, marks what of them is in
+// conflict, and, if dirty, that replicas may lag behind.
+func (e *Engine) putItems(tx localdb.Tx, touched map[item.Name]bool, dirty bool) error {
+	for _, n := range sortedNames(touched) {
+		it, err := e.item(n)
+		if err != nil {
+			return err
+		}
+		it.Prune(e.seenByAll)
+		if err := tx.Set(rowState+string(n), it.Marshal()); err != nil {
+			return err
+		}
+		if err := e.markOpen(tx, n, it); err != nil {
+			return err
+		}
+		if n.Type() == item.Policy {
+			continue
+		}
+		if dirty || e.sharedHere(n) {
+			if err := tx.Set(rowDirty+string(n.Shared()), nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sharedHere says whether more than one replica on this device holds the item.
+func (e *Engine) sharedHere(n item.Name) bool {
+	c, count := n.Collection(), 0
+	for _, r := range e.reps {
+		if r.src.Collection() == c {
+			count++
+		}
+	}
+	return count > 1
+}
+
+// markOpen keeps the list of items with open conflicts.
+func (e *Engine) markOpen(tx localdb.Tx, n item.Name, it *state.Item) error {
+	shown, err := e.view(n, it)
+	if err != nil {
+		return err
+	}
+	for _, s := range shown {
+		if s.Conflict != nil {
+			return tx.Set(rowOpen+string(n), nil)
+		}
+	}
+	return tx.Delete(rowOpen + string(n))
+}
+
+// recordObserved records what was observed, and moves the bases of what was read.
+func (e *Engine) recordObserved(o *observed, packs []item.Pack) (int, error) {
+	moved := o.looks[:0:0]
+	for _, l := range o.looks {
+		if l.moved {
+			moved = append(moved, l)
+		}
+	}
+	if len(moved) == 0 && len(o.writes) == 0 && len(packs) == 0 {
+		return 0, nil
+	}
+	dirty := map[item.Name]bool{}
+	for _, l := range moved {
+		// A first contact may have found values here or there only: the replica
+		// is looked at again once the state holds both.
+		if !l.had {
+			dirty[l.item] = true
+		}
+	}
+	_, err := e.record(change{action: item.Edit, writes: o.writes, packs: packs, clean: true, also: func(tx localdb.Tx, dots []item.Dot) error {
+		i := 0
+		for _, l := range o.looks {
+			// A look's writes may have been split over entries.
+			dot := item.Dot{}
+			basis := l.basis.Put(l.seen.Adopt)
+			for _, w := range l.seen.Writes {
+				if dots[i] != dot {
+					dot = dots[i]
+					basis = basis.Put(l.seen.Basis(l.basis, dot))
+				}
+				if b, ok := basis[w.Key]; ok {
+					b.Dots = []item.Dot{dots[i]}
+					basis[w.Key] = b
+				}
+				i++
+			}
+			l.basis = basis
+		}
+		for _, l := range moved {
+			if err := putRow(tx, l); err != nil {
+				return err
+			}
+		}
+		for _, n := range sortedNames(dirty) {
+			if it, err := e.item(n); err != nil {
+				return err
+			} else if !e.contactDone(n, it, moved) {
+				if err := tx.Set(rowDirty+string(n), nil); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}})
+	if err != nil {
+		return 0, err
+	}
+	items := map[item.Name]bool{}
+	for _, w := range o.writes {
+		items[w.Item] = true
+	}
+	return len(items), nil
+}
+
+// contactDone says whether a replica that just met an item holds all that state
+// shows of it: the common case of a first sync, where nothing is left to write.
+func (e *Engine) contactDone(n item.Name, it *state.Item, looks []*look) bool {
+	for _, name := range e.layersOf(n) {
+		if name == n {
+			continue
+		}
+		if o, err := e.item(name); err != nil || len(o.Atoms) > 0 {
+			return false
+		}
+	}
+	for _, a := range it.Atoms {
+		if len(a.Live) != 1 || a.Live[0].Dot.Author != e.meta.Me {
+			return false
+		}
+	}
+	count := 0
+	for _, r := range e.reps {
+		if r.src.Collection() == n.Collection() {
+			count++
+		}
+	}
+	return count == 1
+}
+
+// putRow writes what is known of a file; the replica's rows follow.
+func putRow(tx localdb.Tx, l *look) error {
+	full := l.basis.Put(l.aside)
+	b, err := encodeBasis(full)
+	if err != nil {
+		return fmt.Errorf("basis of %s: %w", l.item, err)
+	}
+	l.row.basis, l.row.values = b, 0
+	for k, a := range full {
+		if k.Lane == item.LaneValue && state.Present(a.Value) {
+			l.row.values++
+		}
+	}
+	id := l.rep.src.ID() + "/" + string(l.item)
+	if l.rep.intents[l.item] != nil {
+		if err := tx.Delete(rowIntent + id); err != nil {
+			return err
+		}
+		delete(l.rep.intents, l.item)
+	}
+	l.rep.rows[l.item] = l.row
+	return tx.Set(rowBasis+id, l.row.marshal())
+}

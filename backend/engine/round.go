@@ -1,0 +1,315 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"plait/backend/item"
+	"plait/backend/localdb"
+	"plait/backend/merge"
+	"plait/backend/store"
+)
+
+// RoundOptions say what a round does.
+type RoundOptions struct {
+	Types          map[item.Type]bool // nil: all
+	NoPush         bool
+	NoApply        bool
+	AcceptRemovals bool
+}
+
+// A Round is what a round did.
+type Round struct {
+	Pulled, Pushed, Applied int // items (Pushed: entries that the store took count by their items)
+	Usage                   store.Usage
+	Took                    time.Duration
+	Waiting                 []Waiting
+	Bad                     []*Bad
+	Caught                  *Caught
+	Offline                 error     // the store could not be reached, or refused
+	Warnings                []Warning // what merging made: a keybinding clash, …
+}
+
+// A Warning is something that a merge made and nobody wrote.
+type Warning struct {
+	Item item.Name
+	merge.Warning
+}
+
+// ErrNoStore is Round's Offline where there is no store to be had at all.
+var ErrNoStore = errors.New("no store")
+
+// SetStore gives the engine a store that could not be had before.
+func (e *Engine) SetStore(s *store.Store) { e.cfg.Store = s }
+
+// maxPasses bounds how often a round looks again because files changed under it.
+const maxPasses = 5
+
+// Round does one round. What is in Round is done, also beside an error. An error
+// is about this device (database, spool) or ctx; what is wrong with the store or
+// with single files is in Round.
+func (e *Engine) Round(ctx context.Context, o RoundOptions) (r *Round, err error) {
+	r = &Round{}
+	start := e.cfg.Clock()
+	var before store.Usage
+	if e.cfg.Store != nil {
+		before = e.cfg.Store.Usage()
+	}
+	defer func() {
+		r.Took = e.since(start)
+		if e.cfg.Store != nil {
+			r.Usage = e.cfg.Store.Usage().Sub(before)
+		}
+		if err == nil {
+			err = e.keepWaiting(r)
+		}
+	}()
+	for _, rep := range e.reps {
+		rep.rows = nil
+	}
+	l := e.reach(ctx, r)
+	if l != nil {
+		if err := e.checkOwn(l, r); err != nil {
+			return r, err
+		}
+	}
+	doubt := e.meta.Doubt
+	if doubt {
+		// What an earlier life of this device wrote must be known before its files
+		// are compared with a database that may be older than they are.
+		if l == nil {
+			return r, nil
+		}
+		if err := e.pullInto(ctx, l, r); err != nil {
+			return r, err
+		}
+		if r.Offline != nil {
+			return r, nil
+		}
+	}
+	if err := e.recoverAside(); err != nil {
+		return r, err
+	}
+	pushed := map[item.Name]bool{}
+	if err := e.look(ctx, o, r, pushed); err != nil {
+		return r, err
+	}
+	if doubt && r.Caught == nil && o.Types == nil {
+		if err := e.endDoubt(); err != nil {
+			return r, err
+		}
+	}
+	if l != nil && !doubt {
+		if err := e.pullInto(ctx, l, r); err != nil {
+			return r, err
+		}
+	}
+	if err := e.settle(); err != nil {
+		return r, err
+	}
+	if e.strategyMoved {
+		if err := e.markAll(nil); err != nil {
+			return r, err
+		}
+		e.strategyMoved = false
+	}
+	if !o.NoApply && r.Caught == nil {
+		if err := e.apply(ctx, o, r, pushed); err != nil {
+			return r, err
+		}
+	}
+	if l != nil && !o.NoPush && !r.refusesPush() {
+		n, perr := e.push(ctx)
+		r.Pushed = n
+		if perr != nil {
+			if ctx.Err() != nil {
+				return r, ctx.Err()
+			}
+			r.Offline = perr
+			var se *store.Error
+			if !errors.As(perr, &se) {
+				return r, perr
+			}
+		}
+	}
+	return r, nil
+}
+
+// reach lists the store. nil: it can't be reached, and r says why.
+func (e *Engine) reach(ctx context.Context, r *Round) *listing {
+	if e.cfg.Store == nil {
+		r.Offline = ErrNoStore
+		return nil
+	}
+	l, err := e.list(ctx)
+	if err != nil {
+		r.Offline = err
+		return nil
+	}
+	return l
+}
+
+// checkOwn makes sure that no other copy of this device wrote (E6).
+func (e *Engine) checkOwn(l *listing, r *Round) error {
+	mine, rolled, err := e.own(l)
+	if err != nil {
+		return err
+	}
+	if rolled {
+		r.Bad = append(r.Bad, &Bad{Code: "rollback", Device: e.meta.Me.Device, Detail: "the store has lost what this device sent there"})
+	}
+	if !mine {
+		return e.newIncarnation(l)
+	}
+	return nil
+}
+
+// endDoubt notes that the files were compared with all that this device wrote in
+// earlier lives.
+func (e *Engine) endDoubt() error {
+	m := e.meta
+	m.Doubt = false
+	err := e.commit(func(tx localdb.Tx) error { return setCBOR(tx, rowMeta, m) })
+	if err == nil {
+		e.meta = m
+	}
+	return err
+}
+
+// refusesPush says whether the store is in a state in which nothing more is to be
+// sent: it is older than what was seen, or not ours.
+func (r *Round) refusesPush() bool {
+	for _, b := range r.Bad {
+		if b.Code == "rollback" || b.Code == "foreign" {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Engine) pullInto(ctx context.Context, l *listing, r *Round) error {
+	p, err := e.pull(ctx, l)
+	if err == nil && incomplete(p.bad) {
+		// A listing is no snapshot: what one head names may have come while the
+		// others were read. One more look tells late from missing.
+		if again, lerr := e.list(ctx); lerr == nil {
+			items := p.items
+			if p, err = e.pull(ctx, again); p != nil {
+				for n := range items {
+					p.items[n] = true
+				}
+			}
+		}
+	}
+	if p != nil {
+		r.Pulled += len(p.items)
+		r.Bad = append(r.Bad, p.bad...)
+	}
+	if err == nil {
+		return nil
+	}
+	var se *store.Error
+	if errors.As(err, &se) && ctx.Err() == nil {
+		r.Offline = err
+		return nil
+	}
+	return err
+}
+
+func incomplete(bad []*Bad) bool {
+	for _, b := range bad {
+		if b.Code == "incomplete" {
+			return true
+		}
+	}
+	return false
+}
+
+// look observes and records.
+func (e *Engine) look(ctx context.Context, o RoundOptions, r *Round, pushed map[item.Name]bool) error {
+	ob, err := e.observe(ctx, o.Types, o.AcceptRemovals)
+	var caught *Caught
+	if errors.As(err, &caught) {
+		r.Caught = caught
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	packs, err := e.flush(ctx, ob)
+	if err != nil {
+		return err
+	}
+	if _, err := e.recordObserved(ob, packs); err != nil {
+		return err
+	}
+	for _, w := range ob.writes {
+		pushed[w.Item] = true
+	}
+	r.Waiting = ob.waiting
+	return nil
+}
+
+// apply writes the replicas, and looks again where files changed meanwhile.
+func (e *Engine) apply(ctx context.Context, o RoundOptions, r *Round, pushed map[item.Name]bool) error {
+	for pass := 0; ; pass++ {
+		w, err := e.write(ctx, o.Types)
+		if w != nil {
+			r.Applied += w.applied
+		}
+		if err != nil {
+			return err
+		}
+		if !w.again || pass == maxPasses {
+			r.Waiting = append(r.Waiting, w.waiting...)
+			return nil
+		}
+		if err := e.look(ctx, o, r, pushed); err != nil {
+			return err
+		}
+		if r.Caught != nil {
+			return nil
+		}
+	}
+}
+
+// keepWaiting stores what could not be read or written, for status.
+func (e *Engine) keepWaiting(r *Round) error {
+	var old []string
+	err := e.db.View(func(tx localdb.Tx) error {
+		return tx.Scan(rowWaiting, func(k string, _ []byte) error { old = append(old, k); return nil })
+	})
+	if err != nil || len(old)+len(r.Waiting) == 0 {
+		return err
+	}
+	return e.commit(func(tx localdb.Tx) error {
+		for _, k := range old {
+			if err := tx.Delete(k); err != nil {
+				return err
+			}
+		}
+		for i, w := range r.Waiting {
+			if err := setCBOR(tx, fmt.Sprintf("%s%s/%s/%d", rowWaiting, w.Replica, w.Item, i), w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// WaitingItems lists what the last round could not read or write.
+func (e *Engine) WaitingItems() ([]Waiting, error) {
+	var ws []Waiting
+	return ws, e.db.View(func(tx localdb.Tx) error {
+		return tx.Scan(rowWaiting, func(k string, b []byte) error {
+			var w Waiting
+			if err := decMode.Unmarshal(b, &w); err != nil {
+				return fmt.Errorf("row %s: %w", k, err)
+			}
+			ws = append(ws, w)
+			return nil
+		})
+	})
+}

@@ -1,0 +1,376 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"plait/backend/item"
+	"plait/backend/journal"
+	"plait/backend/localdb"
+	"plait/backend/state"
+	"plait/backend/store"
+	"plait/backend/store/driver"
+)
+
+// When a snapshot is due: when a newcomer would read more in segments than in a
+// snapshot, and enough of it to be worth an object.
+const (
+	snapshotBytes   = 256 << 10
+	snapshotEntries = 200
+)
+
+// snapRow is what this device found of a snapshot that another one wrote.
+type snapRow struct {
+	Good bool `cbor:"1,keyasint"`
+}
+
+const rowSnap = "y/" // hash: a snapshot that this device checked
+
+// snapshotDue seals a snapshot if one is due: nil if not.
+func (e *Engine) snapshotDue(c *cursor, sealer journal.Sealer) (*journal.SnapshotRef, []byte, error) {
+	if c.N == 0 || c.Bytes < snapshotBytes && e.entryCount()-c.SnapSeq < snapshotEntries {
+		return nil, nil, nil
+	}
+	if c.Snapshot != nil && c.Bytes < 2*c.Snapshot.Size && e.entryCount()-c.SnapSeq < snapshotEntries {
+		return nil, nil, nil
+	}
+	var buf bytes.Buffer
+	var tips []journal.Tip
+	for _, a := range e.meta.Vector.Authors() {
+		h := e.meta.Tips[a]
+		if a == e.meta.Me {
+			h = e.meta.Chain
+		}
+		tips = append(tips, journal.Tip{Author: a, Seq: e.meta.Vector[a].Seq, Hash: h})
+	}
+	w, err := sealer.Snapshot(&buf, journal.SnapshotInfo{Author: e.meta.Me, N: c.N + 1, Time: e.now(), Tips: tips})
+	if err != nil {
+		return nil, nil, err
+	}
+	names, err := e.Items()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, n := range names {
+		it, err := e.item(n)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := w.Item(n, it.Marshal(), holdsSecret(it)); err != nil {
+			return nil, nil, err
+		}
+	}
+	packs, err := e.allPacks()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range packs {
+		if err := w.Pack(p); err != nil {
+			return nil, nil, err
+		}
+	}
+	ref, err := w.Close()
+	if err != nil {
+		return nil, nil, err
+	}
+	return &ref, buf.Bytes(), nil
+}
+
+func (e *Engine) allPacks() ([]item.Pack, error) {
+	var ps []item.Pack
+	return ps, e.db.View(func(tx localdb.Tx) error {
+		return tx.Scan(rowPack, func(k string, b []byte) error {
+			var p item.Pack
+			if err := decMode.Unmarshal(b, &p); err != nil {
+				return fmt.Errorf("row %s: %w", k, err)
+			}
+			ps = append(ps, p)
+			return nil
+		})
+	})
+}
+
+// A loaded snapshot.
+type loaded struct {
+	info   journal.SnapshotInfo
+	vector item.Vector
+	items  map[item.Name]*state.Item
+	packs  []item.Pack
+}
+
+// readSnapshot fetches and opens a snapshot. Bad is about the object, err about the store.
+func (e *Engine) readSnapshot(ctx context.Context, ref journal.SnapshotRef) (*loaded, *Bad, error) {
+	name := store.HashName(store.Snapshots, ref.Name)
+	bad := func(code string, err error) (*loaded, *Bad, error) {
+		return nil, &Bad{Code: code, Object: name, Device: ref.Author.Device, Err: err}, nil
+	}
+	obj, err := e.cfg.Store.Get(ctx, name)
+	switch {
+	case errors.Is(err, driver.NotFound):
+		return bad("incomplete", err)
+	case errors.Is(err, store.Changed), errors.Is(err, store.TooLarge):
+		return bad("changed", err)
+	case err != nil:
+		return nil, nil, err
+	}
+	r, err := e.openVault().Snapshot(bytes.NewReader(obj), ref)
+	if err != nil {
+		return bad(openCode(err), err)
+	}
+	l := &loaded{info: r.Info, vector: r.Info.Vector(), items: map[item.Name]*state.Item{}}
+	for {
+		si, pk, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return l, nil, nil
+		}
+		if err != nil {
+			return bad(openCode(err), err)
+		}
+		switch {
+		case si != nil:
+			it, err := state.Unmarshal(si.State)
+			if err != nil {
+				return bad("changed", err)
+			}
+			l.items[si.Name] = it
+		case pk != nil:
+			l.packs = append(l.packs, *pk)
+		}
+	}
+}
+
+// joinSnapshot lets a newcomer start from a whole state instead of from everybody's
+// first entry. Snapshots that others countersigned are preferred, then what covers most.
+func (e *Engine) joinSnapshot(ctx context.Context, heads []*fetched, p *pulled) error {
+	for a := range e.meta.Vector {
+		if a != e.meta.Me {
+			return nil
+		}
+	}
+	signed := map[item.Hash]int{}
+	var refs []journal.SnapshotRef
+	for _, f := range heads {
+		if f.head == nil {
+			continue
+		}
+		for _, h := range f.head.Countersigned {
+			signed[h]++
+		}
+		if f.head.Snapshot != nil {
+			refs = append(refs, *f.head.Snapshot)
+		}
+	}
+	slices.SortFunc(refs, func(a, b journal.SnapshotRef) int {
+		if d := signed[b.Name] - signed[a.Name]; d != 0 {
+			return d
+		}
+		if a.Size != b.Size {
+			return int(b.Size - a.Size)
+		}
+		return slices.Compare(a.Name[:], b.Name[:])
+	})
+	for _, ref := range refs {
+		l, bad, err := e.readSnapshot(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if bad != nil {
+			p.bad = append(p.bad, bad)
+			continue
+		}
+		return e.adoptSnapshot(l, p)
+	}
+	return nil
+}
+
+func (e *Engine) adoptSnapshot(l *loaded, p *pulled) error {
+	m := e.meta
+	m.Vector, m.Tips = m.Vector.Clone(), cloneTips(m.Tips)
+	touched := map[item.Name]bool{}
+	for n, theirs := range l.items {
+		ours, err := e.item(n)
+		if err != nil {
+			return e.undo(err)
+		}
+		e.items[n] = state.Join(ours, theirs, e.meta.Vector, l.vector)
+		touched[n] = true
+		p.items[n.Shared()] = true
+	}
+	m.Vector.Join(l.vector)
+	m.Floor = l.vector
+	for _, t := range l.info.Tips {
+		if t.Author != m.Me {
+			m.Tips[t.Author] = t.Hash
+		}
+	}
+	if e.packs != nil {
+		for _, pk := range l.packs {
+			addPack(e.packs, pk)
+		}
+	}
+	e.policyTouched(touched)
+	err := e.commit(func(tx localdb.Tx) error {
+		for _, pk := range l.packs {
+			if err := setCBOR(tx, rowPack+pk.Name.String(), pk); err != nil {
+				return err
+			}
+		}
+		if err := e.putItems(tx, touched, true); err != nil {
+			return err
+		}
+		return setCBOR(tx, rowMeta, m)
+	})
+	if err == nil {
+		e.meta = m
+	}
+	return err
+}
+
+// checkSnapshots checks snapshots of others that are covered by what is applied
+// here, so that this device's next head can countersign them: a snapshot is one
+// device's word until others agree.
+func (e *Engine) checkSnapshots(ctx context.Context, heads []*fetched, p *pulled) error {
+	for _, f := range heads {
+		if f.head == nil || f.head.Snapshot == nil {
+			continue
+		}
+		ref := *f.head.Snapshot
+		row := rowSnap + ref.Name.String()
+		known := false
+		if err := e.db.View(func(tx localdb.Tx) error {
+			_, ok, err := tx.Get(row)
+			known = ok
+			return err
+		}); err != nil || known {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		l, bad, err := e.readSnapshot(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if bad != nil {
+			p.bad = append(p.bad, bad)
+			continue
+		}
+		if !e.meta.Vector.Dominates(l.vector) {
+			continue
+		}
+		why := e.disagrees(l)
+		if why != "" {
+			p.bad = append(p.bad, &Bad{Code: "changed", Object: store.HashName(store.Snapshots, ref.Name), Device: ref.Author.Device,
+				Detail: "the snapshot is not what the journals say: " + why})
+		}
+		if err := e.commit(func(tx localdb.Tx) error { return setCBOR(tx, row, snapRow{Good: why == ""}) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// disagrees says how a snapshot differs from what the journals made here: it must
+// hold every write that is live here and that its vector covers (save tombstones
+// that were collected), and no other but such as were replaced after that vector.
+func (e *Engine) disagrees(l *loaded) string {
+	names, err := e.Items()
+	if err != nil {
+		return err.Error()
+	}
+	for _, n := range names {
+		ours, err := e.item(n)
+		if err != nil {
+			return err.Error()
+		}
+		theirs := l.items[n]
+		for _, k := range ours.Keys() {
+			for _, s := range ours.Atoms[k].Live {
+				if !l.vector.Covers(s.Dot) || s.Value.Kind == item.Absent {
+					continue
+				}
+				if theirs == nil || theirs.Atoms[k] == nil {
+					return fmt.Sprintf("%s lacks a write", n)
+				}
+				t, ok := theirs.Atoms[k].Find(s.Dot)
+				if !ok || !t.Value.Same(s.Value) {
+					return fmt.Sprintf("%s has another value than was written", n)
+				}
+			}
+		}
+		if theirs == nil {
+			continue
+		}
+		for _, k := range theirs.Keys() {
+			for _, s := range theirs.Atoms[k].Live {
+				if !l.vector.Covers(s.Dot) {
+					return fmt.Sprintf("%s has a write beyond the snapshot's own vector", n)
+				}
+				a := ours.Atoms[k]
+				if a == nil {
+					if s.Value.Kind == item.Absent {
+						continue
+					}
+					return fmt.Sprintf("%s has a write that nobody made", n)
+				}
+				o, ok := a.Find(s.Dot)
+				if ok && !o.Value.Same(s.Value) {
+					return fmt.Sprintf("%s has another value than was written", n)
+				}
+				if ok && len(o.ReplacedBy) > 0 && slices.ContainsFunc(o.ReplacedBy, l.vector.Covers) {
+					return fmt.Sprintf("%s brings back a value that was replaced", n)
+				}
+			}
+		}
+	}
+	for n := range l.items {
+		if !slices.Contains(names, n) && len(l.items[n].Atoms) > 0 {
+			return fmt.Sprintf("%s was never written", n)
+		}
+	}
+	return ""
+}
+
+// countersigned are the snapshots of others that this device found right.
+func (e *Engine) countersigned() ([]item.Hash, error) {
+	var good []item.Hash
+	err := e.db.View(func(tx localdb.Tx) error {
+		return tx.Scan(rowSnap, func(k string, b []byte) error {
+			var r snapRow
+			if err := decMode.Unmarshal(b, &r); err != nil {
+				return fmt.Errorf("row %s: %w", k, err)
+			}
+			h, err := parseHash(k[len(rowSnap):])
+			if err != nil || !r.Good {
+				return err
+			}
+			for _, o := range e.heads {
+				if o.Snapshot != nil && *o.Snapshot == h {
+					good = append(good, h)
+					break
+				}
+			}
+			return nil
+		})
+	})
+	return good, err
+}
+
+// holdsSecret says whether an item's state holds something that is likely secret:
+// such states are compressed with nothing.
+func holdsSecret(it *state.Item) bool {
+	for k, a := range it.Atoms {
+		for _, list := range [][]state.Sibling{a.Live, a.Past} {
+			for _, s := range list {
+				if item.LikelySecret(k.Segments(), s.Value.Data) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,531 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"plait/backend/disk"
+	"plait/backend/item"
+	"plait/backend/localdb"
+	"plait/backend/merge"
+	"plait/backend/plan"
+)
+
+// errAgain says that a file changed between looking and writing: observe again.
+var errAgain = errors.New("file changed meanwhile")
+
+// written is what a pass over the dirty items did.
+type written struct {
+	applied int // files written or removed
+	waiting []Waiting
+	again   bool // something changed meanwhile, or must be recorded: another pass is due
+}
+
+// write brings every replica that lags behind to what is shown. One file that
+// can't be written stops no other.
+func (e *Engine) write(ctx context.Context, types map[item.Type]bool) (*written, error) {
+	var dirty []item.Name
+	err := e.db.View(func(tx localdb.Tx) error {
+		return tx.Scan(rowDirty, func(k string, _ []byte) error {
+			dirty = append(dirty, item.Name(k[len(rowDirty):]))
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	w := &written{}
+	late, err := e.writeDirtyFiles(ctx, dirty, types, w)
+	if err != nil {
+		return w, err
+	}
+	var clean []item.Name
+	for i, n := range dirty {
+		if err := ctx.Err(); err != nil {
+			return w, err
+		}
+		e.progress("apply", int64(i), int64(len(dirty)), 0, 0)
+		if types != nil && !types[n.Type()] {
+			continue
+		}
+		done := !late[n]
+		for _, r := range e.reps {
+			if r.src.Collection() != n.Collection() || n.Type() == item.Files {
+				continue
+			}
+			if err := e.loadRows(r); err != nil {
+				return w, err
+			}
+			applied, err := e.writeOne(r, n)
+			switch {
+			case err == nil && applied:
+				w.applied++
+			case err == nil:
+			case errors.Is(err, errAgain):
+				w.again, done = true, false
+			case ctx.Err() != nil:
+				return w, ctx.Err()
+			case errors.Is(err, errStop):
+				return w, err
+			default:
+				w.waiting = append(w.waiting, e.waiting(r, n, e.pathOf(r, n), err))
+				done = false
+			}
+		}
+		if done {
+			clean = append(clean, n)
+		}
+	}
+	if len(clean) == 0 {
+		return w, nil
+	}
+	return w, e.commit(func(tx localdb.Tx) error {
+		for _, n := range clean {
+			if err := tx.Delete(rowDirty + string(n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeDirtyFiles writes what lags behind of added folders, many at a time.
+func (e *Engine) writeDirtyFiles(ctx context.Context, dirty []item.Name, types map[item.Type]bool, w *written) (map[item.Name]bool, error) {
+	late := map[item.Name]bool{}
+	if types != nil && !types[item.Files] {
+		return late, nil
+	}
+	for _, r := range e.reps {
+		var names []item.Name
+		for _, n := range dirty {
+			if n.Type() == item.Files && n.Collection() == r.src.Collection() {
+				names = append(names, n)
+			}
+		}
+		if len(names) == 0 {
+			continue
+		}
+		if err := e.loadRows(r); err != nil {
+			return late, err
+		}
+		l, err := e.writeFiles(ctx, r, names, w)
+		for n := range l {
+			late[n] = true
+		}
+		if err != nil {
+			return late, err
+		}
+	}
+	return late, nil
+}
+
+func (e *Engine) pathOf(r *replica, n item.Name) string {
+	p, _, _ := r.src.Locate(n)
+	return p
+}
+
+// errStop wraps errors of the database: nothing more can be done in this round.
+var errStop = errors.New("local database")
+
+func stop(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.Join(errStop, err)
+}
+
+// writeOne brings one file to what is shown.
+func (e *Engine) writeOne(r *replica, n item.Name) (bool, error) {
+	path, ok, err := r.src.Locate(n)
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		return false, nil
+	}
+	row, had := r.rows[n]
+	l := &look{rep: r, item: n, path: path, row: row, had: had}
+	switch err := e.read(l); {
+	case errors.Is(err, fs.ErrNotExist):
+		l.atoms = map[item.Key]item.Value{}
+	case err != nil:
+		return false, err
+	}
+	if had && (row.present != l.exists || row.hash != l.hash) || !had && l.exists {
+		return false, errAgain
+	}
+	target, layers, err := e.target(l)
+	if err != nil {
+		return false, err
+	}
+	if fileGone(target, layers) {
+		if !l.exists {
+			return false, e.settleRow(l, target)
+		}
+		return true, e.removeDoc(l, target)
+	}
+	var out []byte
+	if len(target.Want) > 0 || l.exists {
+		out, err = merge.Render(n.Type(), l.raw, target.Want, r.src.Options(n))
+		if err != nil {
+			return false, fmt.Errorf("laying out %s: %w", n, err)
+		}
+	}
+	if l.exists && bytes.Equal(out, l.raw) || !l.exists && out == nil {
+		return false, e.settleRow(l, target)
+	}
+	return true, e.replaceDoc(l, target, out)
+}
+
+// target says what a file is to hold, without what waits for approval.
+func (e *Engine) target(l *look) (plan.Targeted, []plan.Layer, error) {
+	basis, err := decodeBasis(l.row.basis)
+	if err != nil {
+		return plan.Targeted{}, nil, stop(err)
+	}
+	ignore := l.rep.src.Options(l.item).Ignore
+	l.basis, l.aside = basis.Split(ignore)
+	layers, err := e.layers(l.item)
+	if err != nil {
+		return plan.Targeted{}, nil, stop(err)
+	}
+	for i := range layers {
+		layers[i].Shown = plan.Unmasked(ignore, layers[i].Shown)
+	}
+	t := plan.Target(l.item.Type(), layers, l.atoms, l.basis)
+	if err := e.holdBack(l, &t, layers); err != nil {
+		return t, nil, err
+	}
+	return t, layers, nil
+}
+
+// fileGone says whether an item was removed whole: nothing is wanted, and its
+// layout is gone too (a document that is only empty keeps its layout).
+func fileGone(t plan.Targeted, layers []plan.Layer) bool {
+	if len(t.Conflicts) > 0 || len(layers) == 0 {
+		return false
+	}
+	for k := range t.Want {
+		if k.Lane == item.LaneValue {
+			return false
+		}
+	}
+	for _, l := range layers {
+		for k, s := range l.Shown {
+			if (k.Lane == item.LaneSkeleton || k.Lane == item.LaneValue) && s.Value.Kind != item.Absent {
+				return false
+			}
+		}
+	}
+	return len(layers[len(layers)-1].Item.Atoms) > 0
+}
+
+// settleRow moves a basis where the file needs no writing.
+func (e *Engine) settleRow(l *look, t plan.Targeted) error {
+	l.basis = t.Basis
+	if !l.had && !l.exists && len(t.Basis) == 0 {
+		return nil
+	}
+	l.row.hash, l.row.present, l.row.mask = l.hash, l.exists, l.rep.src.MaskPrint()
+	if l.exists {
+		l.row.stamp = l.info.Stamp
+	}
+	l.row.sure = false
+	return stop(e.commit(func(tx localdb.Tx) error { return putRow(tx, l) }))
+}
+
+// intend records what is about to be written, and keeps the bytes that it takes
+// the place of (E1).
+func (e *Engine) intend(l *look, t plan.Targeted, out []byte) error {
+	raw, err := encodeBasis(t.Basis)
+	if err != nil {
+		return stop(err)
+	}
+	in := intent{basis: raw}
+	if out != nil {
+		in.hash = sha256.Sum256(out)
+	}
+	b := in.marshal()
+	id := l.rep.src.ID() + "/" + string(l.item)
+	kept := fmt.Sprintf("%s%s/%016x", rowKept, id, uint64(e.meta.Clock)+1)
+	err = e.commit(func(tx localdb.Tx) error {
+		if l.exists && l.raw != nil {
+			if err := e.keep(tx, rowKept+id+"/", kept, l.raw); err != nil {
+				return err
+			}
+		}
+		return tx.Set(rowIntent+id, b)
+	})
+	if err != nil {
+		return stop(err)
+	}
+	l.rep.intents[l.item] = b
+	return nil
+}
+
+// maxKept is how many overwritten versions of a document's exact bytes are kept
+// here; what it said stays in history for good.
+const maxKept = 20
+
+func (e *Engine) keep(tx localdb.Tx, prefix, key string, raw []byte) error {
+	var old []string
+	var last []byte
+	if err := tx.Scan(prefix, func(k string, b []byte) error { old, last = append(old, k), b; return nil }); err != nil {
+		return err
+	}
+	if last != nil && bytes.Equal(last, raw) {
+		return nil
+	}
+	for len(old) >= maxKept {
+		if err := tx.Delete(old[0]); err != nil {
+			return err
+		}
+		old = old[1:]
+	}
+	if len(old) > 0 && key <= old[len(old)-1] {
+		key = old[len(old)-1] + "+"
+	}
+	return tx.Set(key, raw)
+}
+
+func expectation(l *look) disk.Expect {
+	if !l.exists {
+		return disk.Expect{Absent: true}
+	}
+	return disk.Expect{Stamp: l.info.Stamp}
+}
+
+// replaceDoc writes a document.
+func (e *Engine) replaceDoc(l *look, t plan.Targeted, out []byte) error {
+	if err := e.intend(l, t, out); err != nil {
+		return err
+	}
+	sw, err := e.cfg.FS.Replace(l.path, bytes.NewReader(out), 0o644, expectation(l))
+	if errors.Is(err, disk.ErrChanged) {
+		return errAgain
+	}
+	if err != nil {
+		return err
+	}
+	if same, err := e.takeAside(l, sw); err != nil || !same {
+		return cmpErr(err, errAgain)
+	}
+	if err := e.readBack(l, t, out, sw.After); err != nil {
+		return err
+	}
+	return e.discard(sw)
+}
+
+func cmpErr(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
+}
+
+// discard deletes displaced content. If a program that held the old file open wrote
+// to it meanwhile, it stays, and the next round takes it up.
+func (e *Engine) discard(sw disk.Swapped) error {
+	if sw.Aside == "" {
+		return nil
+	}
+	err := e.cfg.FS.Discard(sw)
+	if errors.Is(err, disk.ErrChanged) {
+		return errAgain
+	}
+	return err
+}
+
+// removeDoc removes a document that was removed elsewhere.
+func (e *Engine) removeDoc(l *look, t plan.Targeted) error {
+	if err := e.intend(l, t, nil); err != nil {
+		return err
+	}
+	sw, err := e.cfg.FS.Remove(l.path, expectation(l))
+	if errors.Is(err, disk.ErrChanged) {
+		return errAgain
+	}
+	if err != nil {
+		return err
+	}
+	if same, err := e.takeAside(l, sw); err != nil || !same {
+		return cmpErr(err, errAgain)
+	}
+	l.basis, l.atoms, l.exists, l.hash = t.Basis, map[item.Key]item.Value{}, false, item.Hash{}
+	l.row = fileRow{mask: l.rep.src.MaskPrint()}
+	if err := stop(e.commit(func(tx localdb.Tx) error { return putRow(tx, l) })); err != nil {
+		return err
+	}
+	return e.discard(sw)
+}
+
+// readBack moves the basis to what the file holds now (E2): atoms that did not
+// come out as wanted keep their basis, and are tried again.
+func (e *Engine) readBack(l *look, t plan.Targeted, out []byte, after disk.Info) error {
+	doc, err := merge.Atomize(l.item.Type(), out, l.rep.src.Options(l.item))
+	if err != nil {
+		return fmt.Errorf("reading %s back: %w", l.path, err)
+	}
+	basis := t.ReadBack(l.item.Type(), l.basis, doc.Atoms)
+	old := l.basis
+	l.basis = basis
+	l.row.hash, l.row.present, l.row.mask, l.row.stamp = sha256.Sum256(out), true, l.rep.src.MaskPrint(), after.Stamp
+	l.row.sure = false
+	err = stop(e.commit(func(tx localdb.Tx) error { return putRow(tx, l) }))
+	l.basis = old
+	return err
+}
+
+// takeAside reads what came out of the exchange: true if it is what was observed.
+// If not, somebody saved in between. Their bytes are put back, and the next look
+// sees them as any other edit; if a third save came in the meantime, what came out
+// is recorded as this device's change against the basis of before.
+func (e *Engine) takeAside(l *look, sw disk.Swapped) (same bool, err error) {
+	if sw.Aside == "" {
+		return true, nil
+	}
+	raw, info, err := e.cfg.FS.Read(sw.Aside, MaxDocument)
+	if err != nil {
+		return false, fmt.Errorf("reading what came out of %s: %w", l.path, err)
+	}
+	if l.raw != nil && bytes.Equal(raw, l.raw) {
+		return true, nil
+	}
+	if back, err := e.putBack(sw); err == nil {
+		if back.Aside != "" {
+			err = e.discard(back)
+		}
+		return false, err
+	}
+	if err := e.recordAside(l, raw, info); err != nil {
+		return false, err
+	}
+	return false, e.discard(sw)
+}
+
+// recordAside records bytes that were found beside a document, as an edit made on
+// its old basis. Bytes that can't be taken apart are kept as they are.
+func (e *Engine) recordAside(l *look, raw []byte, info disk.Info) error {
+	id := l.rep.src.ID() + "/" + string(l.item)
+	keep := func(tx localdb.Tx) error {
+		return e.keep(tx, rowKept+id+"/", fmt.Sprintf("%s%s/%016x", rowKept, id, uint64(e.meta.Clock)+1), raw)
+	}
+	aside := &look{rep: l.rep, item: l.item, path: l.path}
+	if err := e.take(aside, raw, info); err != nil {
+		return stop(e.commit(keep))
+	}
+	layers, err := e.layers(l.item)
+	if err != nil {
+		return stop(err)
+	}
+	got := plan.Observe(l.item.Type(), layers, aside.atoms, l.basis, len(l.basis) == 0)
+	_, err = e.record(change{action: item.Edit, note: "saved while Plait wrote the file", writes: got.Writes,
+		also: func(tx localdb.Tx, _ []item.Dot) error { return keep(tx) }})
+	return stop(err)
+}
+
+// Recover takes up what a crash left beside files: displaced content that is not
+// in history is recorded; then it is discarded. It runs before the first look.
+func (e *Engine) recoverAside() error {
+	for _, r := range e.reps {
+		if err := e.loadRows(r); err != nil {
+			return err
+		}
+		left, err := e.cfg.FS.Leftovers(r.src.Root())
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			return fmt.Errorf("looking for what a crash left in %s: %w", r.src.Root(), err)
+		}
+		for _, sw := range left {
+			if err := e.recoverOne(r, sw); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) recoverOne(r *replica, sw disk.Swapped) error {
+	if sw.Path == "" {
+		return nil
+	}
+	n, ok := e.itemAt(r, sw.Path)
+	if !ok {
+		return nil
+	}
+	l := &look{rep: r, item: n, path: sw.Path}
+	l.row, l.had = r.rows[n]
+	basis, err := decodeBasis(l.row.basis)
+	if err != nil {
+		return err
+	}
+	l.basis = basis
+	if n.Type() == item.Files {
+		if err := e.recoverFile(l, sw); !errors.Is(err, errAgain) {
+			return err
+		}
+		return nil
+	}
+	raw, info, err := e.cfg.FS.Read(sw.Aside, MaxDocument)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", sw.Aside, err)
+	}
+	known, err := e.kept(r, n, raw)
+	if err != nil {
+		return err
+	}
+	sum := item.Hash(sha256.Sum256(raw))
+	if in, err := parseIntent(r.intents[n]); err == nil && in.hash == sum {
+		known = true // what was about to be written, and nobody's edit
+	}
+	if !known && sum != l.row.hash {
+		if err := e.recordAside(l, raw, info); err != nil {
+			return err
+		}
+	}
+	sw.Before = info
+	if err := e.discard(sw); !errors.Is(err, errAgain) {
+		return err
+	}
+	return nil
+}
+
+// kept says whether exactly these bytes were kept before an overwrite.
+func (e *Engine) kept(r *replica, n item.Name, raw []byte) (bool, error) {
+	found := false
+	err := e.db.View(func(tx localdb.Tx) error {
+		return tx.Scan(rowKept+r.src.ID()+"/"+string(n)+"/", func(_ string, b []byte) error {
+			found = found || bytes.Equal(b, raw)
+			return nil
+		})
+	})
+	return found, err
+}
+
+// itemAt finds the item that a path holds.
+func (e *Engine) itemAt(r *replica, path string) (item.Name, bool) {
+	for n := range r.rows {
+		if p, ok, err := r.src.Locate(n); err == nil && ok && p == path {
+			return n, true
+		}
+	}
+	docs, err := r.src.Documents(e.cfg.FS)
+	if err != nil {
+		return "", false
+	}
+	for _, d := range docs {
+		if d.Path == path {
+			return d.Item, true
+		}
+	}
+	return "", false
+}
