@@ -9,6 +9,7 @@ import (
 
 	"plait/backend/disk"
 	"plait/backend/localdb"
+	"plait/backend/merge"
 	"plait/backend/store"
 	"plait/backend/store/driver"
 )
@@ -53,6 +54,7 @@ func below(err error) Problem {
 	var d disk.Code
 	var l localdb.Code
 	var busy *localdb.Busy
+	var syntax *merge.SyntaxError
 	switch {
 	case errors.As(err, &s):
 		return Problem{Code: fromStore[s], Message: object(err, s)}
@@ -64,6 +66,13 @@ func below(err error) Problem {
 		return Problem{Code: Busy}
 	case errors.As(err, &l):
 		return Problem{Code: fromDB[l]}
+	case errors.As(err, &syntax):
+		return Problem{Code: Syntax, Message: fmt.Sprintf("Line %d, column %d: %s. The file was left as it is, and not uploaded.",
+			syntax.Line, syntax.Column, syntax.Msg)}
+	case errors.Is(err, merge.ErrTooDeep):
+		return Problem{Code: TooDeep}
+	case errors.Is(err, merge.ErrTooLarge):
+		return Problem{Code: TooLarge}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Problem{Code: Cancelled}
 	case errors.Is(err, syscall.ENOSPC):

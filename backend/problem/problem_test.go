@@ -15,6 +15,7 @@ import (
 
 	"plait/backend/disk"
 	"plait/backend/localdb"
+	"plait/backend/merge"
 	"plait/backend/problem"
 	"plait/backend/store"
 	"plait/backend/store/driver"
@@ -53,6 +54,8 @@ func TestFrom(t *testing.T) {
 		{"database busy", fmt.Errorf("open: %w", &localdb.Busy{PID: 4711}), problem.Busy, "process 4711"},
 		{"database busy, nobody named", &localdb.Busy{}, problem.Busy, "Another Plait is"},
 		{"a bug in the use of the database", localdb.ErrClosed, problem.Internal, "did not foresee"},
+		{"syntax", fmt.Errorf("observe: %w", &merge.SyntaxError{Line: 41, Column: 2, Msg: "a comma is missing"}), problem.Syntax, "Line 41, column 2: a comma is missing."},
+		{"too deep", merge.ErrTooDeep, problem.TooDeep, "1,000 levels"},
 		{"cancelled", fmt.Errorf("x: %w", context.Canceled), problem.Cancelled, "Stopped"},
 		{"permission", &fs.PathError{Op: "open", Path: "/home/ann", Err: fs.ErrPermission}, problem.FileDenied, "may not"},
 		{"unknown", secret, problem.Internal, "did not foresee"},
