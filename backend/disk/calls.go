@@ -19,6 +19,7 @@ type calls interface {
 	create(path string, mode fs.FileMode) (newFile, error)   // new, and locked until closed
 	held(path string) bool                                   // whether somebody who lives has it from create
 	inherit(f newFile, from string, mode *fs.FileMode) error // mode (or *mode), owner, attributes
+	chmod(path string, mode fs.FileMode) error
 	mkdir(dir string) error
 	rename(from, to string) error    // replaces what is at to
 	renameNew(from, to string) error // fs.ErrExist if something is

@@ -210,7 +210,7 @@ func TestModeStays(t *testing.T) {
 				t.Errorf("mode = %v, %v; want %v", i.Mode, err, want)
 			}
 		}
-		w.Chmod(p, 0o640)
+		w.SetMode(p, 0o640)
 		if s, err := w.Replace(p, strings.NewReader("x"), 0o755, expect(t, w, p)); err != nil || s.After.Mode.Perm() != 0o640 {
 			t.Errorf("%+v, %v", s, err)
 		}
@@ -227,7 +227,10 @@ func TestModeStays(t *testing.T) {
 			t.Error(err)
 		}
 		mode(0o640)
-		w.Chmod(p, 0o444)
+		if i, err := w.Chmod(p, 0o700); err != nil || i.Mode.Perm() != 0o750 {
+			t.Errorf("Chmod = %v, %v", i.Mode, err)
+		}
+		w.SetMode(p, 0o444)
 		if _, err := replace(w, p, "x", expect(t, w, p)); !errors.Is(err, ErrReadOnly) || !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("read-only file: %v", err)
 		}

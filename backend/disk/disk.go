@@ -80,6 +80,10 @@ type FS interface {
 	// A Write that returns an error of its own could not make things durable.
 	Write(changes []Change, done func(i int, s Swapped, err error) error) error
 
+	// Chmod gives the file's owner x, or takes it from all, as mode says, and returns what
+	// is there then. Nothing else of the mode is touched.
+	Chmod(path string, mode fs.FileMode) (Info, error)
+
 	// RemoveDir removes a directory if it is empty; else it does nothing. Gone already is success.
 	RemoveDir(dir string) error
 

@@ -142,6 +142,19 @@ func (m *memory) inherit(f newFile, from string, mode *fs.FileMode) error {
 	}, nil)
 }
 
+func (m *memory) chmod(p string, mode fs.FileMode) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.effect("chmod", p, func() error {
+		n, err := m.get(p, true)
+		if err != nil {
+			return err
+		}
+		n.mode, n.ctime = mode, m.clock().UnixNano()
+		return nil
+	}, nil)
+}
+
 func (m *memory) mkdir(p string) error {
 	return m.change("mkdir", p, func() (*node, dirOp, error) {
 		dir, key, e, err := m.find(p, false)

@@ -62,8 +62,8 @@ func (d *Memory) Odd(path string, mode fs.FileMode) {
 	d.m.put(path, d.m.newNode(mode), false)
 }
 
-// Chmod sets permission bits.
-func (d *Memory) Chmod(path string, mode fs.FileMode) {
+// SetMode sets permission bits.
+func (d *Memory) SetMode(path string, mode fs.FileMode) {
 	d.m.mu.Lock()
 	defer d.m.mu.Unlock()
 	_, _, e := d.m.must(path, true)

@@ -28,16 +28,17 @@ func infoOf(path string, i fs.FileInfo) Info {
 	return Info{Path: path, Name: filepath.Base(path), Mode: i.Mode(), Size: i.Size(), Stamp: stampOf(i)}
 }
 
-func (system) readlink(path string) (string, error) { return os.Readlink(path) }
-func (system) mkdir(dir string) error               { return os.Mkdir(dir, 0o777) }
-func (system) rmdir(dir string) error               { return rmdir(dir) }
-func (system) unlink(path string) error             { return unlink(path) }
-func (system) rename(from, to string) error         { return rename(from, to) }
-func (system) renameNew(from, to string) error      { return renameNew(from, to) }
-func (system) exchange(a, b string) error           { return exchange(a, b) }
-func (system) link(from, to string) error           { return link(from, to) }
-func (system) syncDir(dir string) error             { return syncDir(dir) }
-func (system) between(string)                       {}
+func (system) readlink(path string) (string, error)   { return os.Readlink(path) }
+func (system) mkdir(dir string) error                 { return os.Mkdir(dir, 0o777) }
+func (system) chmod(path string, m fs.FileMode) error { return os.Chmod(path, m) }
+func (system) rmdir(dir string) error                 { return rmdir(dir) }
+func (system) unlink(path string) error               { return unlink(path) }
+func (system) rename(from, to string) error           { return rename(from, to) }
+func (system) renameNew(from, to string) error        { return renameNew(from, to) }
+func (system) exchange(a, b string) error             { return exchange(a, b) }
+func (system) link(from, to string) error             { return link(from, to) }
+func (system) syncDir(dir string) error               { return syncDir(dir) }
+func (system) between(string)                         {}
 
 func (system) open(path string) (file, error) {
 	f, err := openFile(path)

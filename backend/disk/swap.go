@@ -185,6 +185,24 @@ func (e Expect) matches(is Stamp, exists bool) bool {
 	return e.Absent != exists && (e.Absent || is == e.Stamp)
 }
 
+func (d *Disk) Chmod(path string, mode fs.FileMode) (Info, error) {
+	i, err := d.Stat(path)
+	if err != nil {
+		return i, err
+	}
+	if !i.Mode.IsRegular() {
+		return i, refuse("chmod", path, ErrOdd)
+	}
+	want := execute(i.Mode, mode)
+	if want == i.Mode {
+		return i, nil
+	}
+	if err := d.sys.chmod(path, want); err != nil {
+		return i, fail("chmod", path, err)
+	}
+	return d.Stat(path)
+}
+
 // execute is mode with x as want has it for the owner, wherever there is r.
 func execute(mode, want fs.FileMode) fs.FileMode {
 	if want&0o100 == mode&0o100 {

@@ -16,7 +16,7 @@ type world interface {
 	SaveByRename(path string, content []byte)
 	Symlink(target, path string)
 	Mkdir(path string)
-	Chmod(path string, mode fs.FileMode)
+	SetMode(path string, mode fs.FileMode)
 	Move(from, to string)
 	RemoveAll(path string)
 	Content(path string) ([]byte, bool)
@@ -92,15 +92,16 @@ func (lacking) held(p string) bool                              { return system{
 func (lacking) inherit(f newFile, from string, m *fs.FileMode) error {
 	return system{}.inherit(f, from, m)
 }
-func (lacking) mkdir(p string) error        { return system{}.mkdir(p) }
-func (lacking) rename(a, b string) error    { return system{}.rename(a, b) }
-func (lacking) unlink(p string) error       { return system{}.unlink(p) }
-func (lacking) rmdir(p string) error        { return system{}.rmdir(p) }
-func (lacking) syncDir(p string) error      { return system{}.syncDir(p) }
-func (lacking) syncFiles(f []newFile) error { return system{}.syncFiles(f) }
-func (lacking) syncDirs(d []string) error   { return system{}.syncDirs(d) }
-func (lacking) tag() string                 { return system{}.tag() }
-func (lacking) between(string)              {}
+func (lacking) chmod(p string, m fs.FileMode) error { return system{}.chmod(p, m) }
+func (lacking) mkdir(p string) error                { return system{}.mkdir(p) }
+func (lacking) rename(a, b string) error            { return system{}.rename(a, b) }
+func (lacking) unlink(p string) error               { return system{}.unlink(p) }
+func (lacking) rmdir(p string) error                { return system{}.rmdir(p) }
+func (lacking) syncDir(p string) error              { return system{}.syncDir(p) }
+func (lacking) syncFiles(f []newFile) error         { return system{}.syncFiles(f) }
+func (lacking) syncDirs(d []string) error           { return system{}.syncDirs(d) }
+func (lacking) tag() string                         { return system{}.tag() }
+func (lacking) between(string)                      {}
 
 type osWorld struct {
 	*Disk
@@ -122,11 +123,11 @@ func (w *osWorld) SaveByRename(p string, b []byte) {
 	w.WriteFile(p+".save", b)
 	w.must(os.Rename(p+".save", p))
 }
-func (w *osWorld) Symlink(target, p string)      { w.must(os.Symlink(target, p)) }
-func (w *osWorld) Mkdir(p string)                { w.must(os.MkdirAll(p, 0o755)) }
-func (w *osWorld) Chmod(p string, m fs.FileMode) { w.must(os.Chmod(p, m)) }
-func (w *osWorld) Move(from, to string)          { w.must(os.Rename(from, to)) }
-func (w *osWorld) RemoveAll(p string)            { w.must(os.RemoveAll(p)) }
+func (w *osWorld) Symlink(target, p string)        { w.must(os.Symlink(target, p)) }
+func (w *osWorld) Mkdir(p string)                  { w.must(os.MkdirAll(p, 0o755)) }
+func (w *osWorld) SetMode(p string, m fs.FileMode) { w.must(os.Chmod(p, m)) }
+func (w *osWorld) Move(from, to string)            { w.must(os.Rename(from, to)) }
+func (w *osWorld) RemoveAll(p string)              { w.must(os.RemoveAll(p)) }
 func (w *osWorld) Content(p string) ([]byte, bool) {
 	b, err := os.ReadFile(p)
 	return b, err == nil
