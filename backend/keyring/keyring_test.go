@@ -4,6 +4,7 @@ import (
 	"crypto/hpke"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -118,4 +119,14 @@ func TestLifeOfAVault(t *testing.T) {
 
 func hpkeSeal(pk hpke.PublicKey, info, plain []byte) []byte {
 	return must(hpke.Seal(pk, kdf, aead, info, plain))
+}
+
+var jsonUnmarshal = json.Unmarshal
+
+// cheap has the tests that are not about Argon2id's cost spend less on it.
+func cheap(t testing.TB) {
+	floor, words := FloorKDF, checkWordsKDF
+	FloorKDF = KDF{Time: 1, Memory: 64, Threads: 1}
+	checkWordsKDF = FloorKDF
+	t.Cleanup(func() { FloorKDF, checkWordsKDF = floor, words })
 }

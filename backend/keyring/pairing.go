@@ -242,14 +242,16 @@ func (l letter) check(f uint64, domain string, k Public) error {
 	return nil
 }
 
+var checkWordsKDF = KDF{Time: 3, Memory: 32 << 10, Threads: 4}
+
 // checkWordsOf makes four words (44 bits) of both messages. They matter where the code
 // has leaked: who has it and stands between the two devices would have to find messages
-// with equal words. Argon2id makes each try cost 64 MiB and tens of milliseconds, so
+// with equal words. Argon2id makes each try cost 32 MiB and tens of milliseconds, so
 // that 2^43 tries do not fit into ten minutes.
 func checkWordsOf(code PairCode, inviter, joiner []byte) []string {
 	a, b := sha256.Sum256(inviter), sha256.Sum256(joiner)
 	salt := code.key("check words")
-	k := FloorKDF
+	k := checkWordsKDF
 	h := argon2.IDKey(slices.Concat(a[:], b[:]), salt[:], k.Time, k.Memory, k.Threads, 8)
 	n := uint64(0)
 	for _, x := range h {
