@@ -54,8 +54,8 @@ type Cutter struct {
 	err  error  // what reading ended with
 }
 
-// cutBuffer is read at a time: four chunks of the largest size.
-const cutBuffer = 4 * Max
+// cutBuffer is read at a time: so much that moving what is left to its front costs little.
+const cutBuffer = 8 * Max
 
 // Cutter returns a Cutter over r.
 func (n *Namer) Cutter(r io.Reader) *Cutter {

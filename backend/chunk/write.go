@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"runtime"
 	"sync"
@@ -81,7 +82,7 @@ func NewWriter(o Options) *Writer {
 // can go on; chunks before it stay packed, and are found when the content is added again.
 func (w *Writer) Add(ctx context.Context, r io.Reader) (*item.Content, error) {
 	w.cutter.reset(r)
-	whole := w.o.Namer.hash()
+	var whole hash.Hash
 	c := &item.Content{}
 	for {
 		if err := errors.Join(ctx.Err(), w.failed()); err != nil {
@@ -99,13 +100,19 @@ func (w *Writer) Add(ctx context.Context, r io.Reader) (*item.Content, error) {
 			// All of a small file, and most files are small: its name is the hash.
 			c.Hash = k.Name
 		} else {
+			if whole == nil {
+				whole = w.o.Namer.hash()
+			}
 			whole.Write(plain)
 		}
 		c.Size += int64(k.Size)
 		c.Chunks = append(c.Chunks, k)
 	}
-	if c.Hash == (item.Hash{}) {
+	switch {
+	case whole != nil:
 		whole.Sum(c.Hash[:0])
+	case c.Size == 0:
+		c.Hash = w.o.Namer.Name(nil)
 	}
 	w.shorten(c)
 	return c, nil
