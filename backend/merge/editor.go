@@ -20,7 +20,7 @@ type editor struct {
 	new      map[int32][]*fresh // by the container that gets them
 	made     map[string]*fresh  // by path
 	touched  map[int32]bool     // containers that get a new sequence
-	orders   map[int32][]item.Value
+	orders   map[int32][]item.Key
 	comments map[string][]change // by owner
 	cache    map[int32]*hint     // by the skeleton's container
 }
@@ -175,7 +175,11 @@ func (e *editor) make(path string) (*fresh, error) {
 			if strings.HasPrefix(name, "##") {
 				name = name[1:]
 			}
-			f.member.Members = []*jsonc.Member{{Key: jsonc.Quote(e.field(r)), Value: jsonc.Quote(name)}}
+			field := e.field(r)
+			says := &jsonc.Member{Key: jsonc.Quote(field), Value: jsonc.Quote(name)}
+			f.member.Members = []*jsonc.Member{says}
+			at := path + item.Path{field}.String()
+			e.made[at] = &fresh{path: at, seg: field, rule: leaf, member: says} // for its comments
 		}
 	} else {
 		f.member.Key = e.key(up, segs[0])
@@ -278,7 +282,7 @@ func (e *editor) order(c change) {
 		path = ""
 	}
 	if s, ok := e.d.containers[path]; ok {
-		e.orders[s.node] = append(e.orders[s.node], c.value)
+		e.orders[s.node] = append(e.orders[s.node], c.key)
 		e.touched[s.node] = true
 	} else if f := e.made[path]; f != nil {
 		order(f, names(c.value.Data))
@@ -352,7 +356,9 @@ func (e *editor) say() {
 		return n, ok
 	}
 	for n, path := range e.d.paths {
-		at[path] = n
+		if old, twice := at[path]; !twice || n > old { // of duplicates the last counts
+			at[path] = n
+		}
 	}
 	for owner, cs := range e.comments {
 		node, ok := look(owner)

@@ -138,7 +138,7 @@ func (d *doc) render(cs []change, want func(item.Key) (item.Value, bool), hints 
 	e := &editor{
 		d: d, hints: hints, want: want,
 		gone: map[int32]bool{}, new: map[int32][]*fresh{}, whole: map[int32]bool{}, made: map[string]*fresh{},
-		touched: map[int32]bool{}, orders: map[int32][]item.Value{}, comments: map[string][]change{},
+		touched: map[int32]bool{}, orders: map[int32][]item.Key{}, comments: map[string][]change{},
 	}
 	var l jsonc.Layout
 	if hints != nil {

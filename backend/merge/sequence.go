@@ -1,6 +1,8 @@
 package merge
 
 import (
+	"slices"
+
 	"plait/backend/item"
 	"plait/backend/merge/jsonc"
 )
@@ -51,11 +53,40 @@ func (e *editor) sequence(node int32) {
 			}
 		}
 	}
-	for _, o := range e.orders[node] {
+	for _, o := range e.ordersOf(node, path) {
 		idx := arrange(segs, names(o.Data))
 		seq, segs = pick(seq, idx), pick(segs, idx)
 	}
-	e.patch.SetSequence(node, seq)
+	for i, c := range d.tree.Children(node) {
+		if len(seq) != int(d.tree.Nodes[node].Len) || seq[i].Node != c {
+			e.patch.SetSequence(node, seq)
+			return
+		}
+	}
+	if len(seq) != int(d.tree.Nodes[node].Len) {
+		e.patch.SetSequence(node, seq)
+	}
+}
+
+// ordersOf lists what container node's members, or those of one chord, are to be
+// ordered by: where that changed, and where members are new.
+func (e *editor) ordersOf(node int32, path string) []item.Value {
+	keys := e.orders[node]
+	for _, f := range e.new[node] {
+		k := item.Key{Lane: item.LaneOrder, Path: path}
+		if e.d.t == item.Keybindings {
+			k.Path = item.Path{firstChord(f.seg)}.String()
+		}
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, compareKeys)
+	var out []item.Value
+	for _, k := range slices.Compact(keys) {
+		if v, ok := e.want(k); ok && v.Kind == item.JSON {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func insert[T any](s []T, at int, v T) []T {
@@ -143,17 +174,45 @@ func (e *editor) position(path string, f *fresh, segs []string) int {
 	if !ok {
 		return len(segs)
 	}
+	return e.clamp(near(h.names, i, at, len(segs)), h.names, i, at, len(segs))
+}
+
+// near is the place after the nearest name before the i-th that is there, else before
+// the nearest one after it, else the end.
+func near(names []string, i int, at map[string]int, end int) int {
 	for j := i - 1; j >= 0; j-- {
-		if n, ok := at[h.names[j]]; ok {
+		if n, ok := at[names[j]]; ok {
 			return n + 1
 		}
 	}
-	for _, n := range h.names[i+1:] {
+	for _, n := range names[i+1:] {
 		if n, ok := at[n]; ok {
 			return n
 		}
 	}
-	return len(segs)
+	return end
+}
+
+// clamp keeps a new keybinding behind the rules of its chord that it follows in the
+// skeleton, and before those that it precedes: among them the later one wins.
+func (e *editor) clamp(pos int, names []string, i int, at map[string]int, end int) int {
+	if e.d.t != item.Keybindings {
+		return pos
+	}
+	chord := func(n string) string { return firstChord(item.Key{Path: n}.Segments()[0]) }
+	lo, hi := 0, end
+	for j, n := range names {
+		k, ok := at[n]
+		if !ok || j == i || chord(n) != chord(names[i]) {
+			continue
+		}
+		if j < i {
+			lo = max(lo, k+1)
+		} else {
+			hi = min(hi, k)
+		}
+	}
+	return max(lo, min(pos, hi))
 }
 
 // build makes the member that f stands for, members in the skeleton's order.

@@ -221,6 +221,8 @@ func (m *merger) atom(k item.Key, l, r item.Value) {
 		m.result.decide(k, "local", CommentDiffers)
 	case !ok:
 		m.conflict(k, base, l, r)
+	case k.Lane == item.LaneOrder && Same(m.t, k, v, l):
+		m.changes[k] = v // for the names that it adds
 	case Same(m.t, k, v, l) && Same(m.t, k, v, r):
 		if base != nil && !Same(m.t, k, *base, l) {
 			m.result.decide(k, "both", SameChange)

@@ -69,7 +69,7 @@ func (w *writer) container(c int32, indent string) {
 	w.out = append(w.out, t.Src[n.Start])
 	w.open, w.trail = false, false
 	if h, ok := p.slots[slotKey{c, Header}]; ok {
-		w.after(h, indent)
+		w.after(h)
 	} else if ps.headTo > n.Start+1 {
 		w.copy(n.Start+1, ps.headTo)
 		w.open, w.trail = t.Src[ps.header[len(ps.header)-1].start+1] == '/', true
@@ -80,7 +80,9 @@ func (w *writer) container(c int32, indent string) {
 			w.added(pl.New, &st, headings[i], i == 0, comma)
 			continue
 		}
-		w.kept(&ps.members[at[pl.Node]], &st, headings[i], i == 0, comma)
+		n := at[pl.Node]
+		follows := i == 0 && n == 0 || i > 0 && n > 0 && seq[i-1].New == nil && at[seq[i-1].Node] == n-1
+		w.kept(&ps.members[n], &st, headings[i], i == 0, follows, comma)
 	}
 	w.tail(c, &ps, &st, indent, headings[len(seq)], len(seq))
 	w.out = append(w.out, t.Src[n.End-1])
@@ -120,8 +122,9 @@ func (w *writer) headings(ps *pieces, seq []Place, at map[int32]int) []string {
 	return hs
 }
 
-// kept writes a member that is there, with what stands before and after it.
-func (w *writer) kept(m *piece, st *style, heading string, first, comma bool) {
+// kept writes a member that is there, with what stands before and after it. follows
+// says that it still stands after what it stood after.
+func (w *writer) kept(m *piece, st *style, heading string, first, follows, comma bool) {
 	p, t := w.p, w.p.t
 	section, newSection := p.slots[slotKey{m.node, Section}]
 	lead, newLead := p.slots[slotKey{m.node, Lead}]
@@ -137,9 +140,9 @@ func (w *writer) kept(m *piece, st *style, heading string, first, comma bool) {
 			heading += "\n\n"
 		}
 		w.pre(heading+section, lead, st, first)
-	case !m.newline && (w.open || w.trail || st.lines):
+	case !m.newline && (w.open || w.trail || st.lines && !follows):
 		w.pre("", t.text(m.lead), st, first)
-	case !m.newline && len(m.lead) == 0:
+	case !m.newline && len(m.lead) == 0 && !follows:
 		w.pre("", "", st, first)
 	default:
 		w.copy(m.from, m.start)
@@ -170,7 +173,7 @@ func (w *writer) post(m *piece, n *Node, st *style, comma bool) {
 			w.out = append(w.out, ',')
 		}
 		w.open, w.trail = false, false
-		w.after(trail, st.indent)
+		w.after(trail)
 		return
 	}
 	has := n.Comma >= 0
@@ -207,7 +210,7 @@ func (w *writer) added(m *Member, st *style, heading string, first, comma bool) 
 	if comma {
 		w.out = append(w.out, ',')
 	}
-	w.after(m.Comments[Trail], indent)
+	w.after(m.Comments[Trail])
 }
 
 // lastIndent is the indentation of the line that out ends in.

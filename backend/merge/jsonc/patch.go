@@ -227,8 +227,7 @@ func (w *writer) value(m *Member, indent string) {
 	}
 	w.out = append(w.out, brackets[0])
 	if h := m.Comments[Header]; h != "" {
-		w.out = append(w.out, ' ')
-		w.comment(h, indent)
+		w.after(h)
 	}
 	inner := indent + w.p.layout.Unit
 	for i, c := range m.Members {
@@ -237,7 +236,7 @@ func (w *writer) value(m *Member, indent string) {
 		if i < len(m.Members)-1 {
 			w.out = append(w.out, ',')
 		}
-		w.after(c.Comments[Trail], inner)
+		w.after(c.Comments[Trail])
 	}
 	if f := m.Comments[Footer]; f != "" {
 		w.newline(inner)
@@ -275,8 +274,11 @@ func (w *writer) member(m *Member, indent, colon string) {
 	w.open, w.trail = false, false
 }
 
-func (w *writer) after(trail, indent string) {
+// after writes a comment on the line that out ends in; its own lines are indented as
+// that one is.
+func (w *writer) after(trail string) {
 	if trail != "" {
+		indent := lastIndent(w.out)
 		w.out = append(w.out, ' ')
 		w.comment(trail, indent)
 	}
