@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -41,7 +42,6 @@ type Badger struct {
 	opts   Options
 	log    *slog.Logger
 	held   *Held
-	db     *badger.DB
 	tables *tables
 	large  largeFiles
 	redo   redoFile
@@ -56,8 +56,11 @@ type Badger struct {
 	broken  error               // why the database must be opened again
 
 	// snapshot is held while a transaction's start is chosen, and exclusively while
-	// a large transaction is carried over in several of Badger's (L3).
+	// a large transaction is carried over in several of Badger's (L3), or db changes.
+	// It guards db and looking.
 	snapshot sync.RWMutex
+	db       *badger.DB
+	looking  bool // db was opened for reading only
 
 	// state guards what follows; idle is signalled when running falls to 0.
 	state   sync.Mutex
@@ -66,6 +69,7 @@ type Badger struct {
 	closed  bool
 	info    Info
 	garbage [][16]byte // large files to remove once nothing runs that may read them
+	retired *badger.DB // to close then too
 }
 
 var _ DB = (*Badger)(nil)
@@ -79,11 +83,12 @@ const (
 	reserve    = 2*2*memTable + 4<<20 // what Badger may write by itself, through memory maps that kill the process when the disk is full
 )
 
-func (b *Badger) badgerOptions(key []byte) badger.Options {
+func (b *Badger) badgerOptions(looking bool) badger.Options {
 	return badger.DefaultOptions(filepath.Join(b.dir, "rows")).
 		WithLogger(badgerLog{b.log}).
 		WithSyncWrites(true).
-		WithEncryptionKey(key).
+		WithEncryptionKey(b.subkey("rows")).
+		WithReadOnly(looking).
 		WithBlockCacheSize(4 << 20). // must not be 0 with encryption
 		WithIndexCacheSize(4 << 20).
 		WithCompression(options.None).
@@ -136,9 +141,6 @@ func (b *Badger) open() (err error) {
 			return fmt.Errorf("make database folder: %w", err)
 		}
 	}
-	if err := b.room(0); err != nil {
-		return err
-	}
 	if b.print, err = Fingerprint(b.dir); err != nil {
 		return err
 	}
@@ -165,19 +167,49 @@ func (b *Badger) open() (err error) {
 	return nil
 }
 
-// openRows opens Badger and turns its complaints into codes.
+// openRows looks at what is there, and opens it: for reading only, if it was
+// closed in order, since that leaves the disk alone and takes a fraction of the
+// time. The first Update opens it anew, see writable.
 func (b *Badger) openRows() (err error) {
 	b.tables = openTables(b.dir)
 	if err := b.tables.check(false); err != nil {
 		return &opError{"open database", ErrDamaged, err}
 	}
+	b.looking = b.closedInOrder()
+	b.db, err = b.openBadger(b.looking)
+	return err
+}
+
+// closedInOrder says whether nothing is left to be carried over.
+func (b *Badger) closedInOrder() bool {
+	if runtime.GOOS == "windows" {
+		return false // Badger can't open for reading only there
+	}
+	if _, err := os.Stat(filepath.Join(b.dir, "rows", badger.ManifestFilename)); err != nil {
+		return false
+	}
+	for _, pattern := range []string{"redo*", "rows/*.mem"} {
+		if left, err := filepath.Glob(filepath.Join(b.dir, pattern)); err != nil || len(left) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// openBadger opens Badger and turns its complaints into codes.
+func (b *Badger) openBadger(looking bool) (db *badger.DB, err error) {
+	if !looking {
+		if err := b.room(0); err != nil {
+			return nil, err
+		}
+	}
 	err = guarded(func() (err error) {
-		b.db, err = badger.Open(b.badgerOptions(b.subkey("rows")))
+		db, err = badger.Open(b.badgerOptions(looking))
 		return err
 	})
 	switch {
 	case err == nil:
-		return nil
+		return db, nil
 	case errors.Is(err, badger.ErrEncryptionKeyMismatch) || strings.Contains(err.Error(), badger.ErrEncryptionKeyMismatch.Error()):
 		err = &opError{"open database", ErrKey, err}
 	case errors.Is(err, os.ErrPermission):
@@ -185,8 +217,32 @@ func (b *Badger) openRows() (err error) {
 	default:
 		err = &opError{"open database", ErrDamaged, err}
 	}
-	b.db = nil // Badger has cleaned up after itself
-	return err
+	return nil, err // Badger has cleaned up after itself
+}
+
+// writable opens Badger for writing, if it was not. The caller holds writing.
+func (b *Badger) writable() error {
+	b.state.Lock()
+	closed := b.closed
+	b.state.Unlock()
+	if closed {
+		return ErrClosed
+	}
+	if !b.looking {
+		return nil
+	}
+	db, err := b.openBadger(false)
+	if err != nil {
+		return err
+	}
+	b.snapshot.Lock()
+	old := b.db
+	b.db, b.looking = db, false
+	b.snapshot.Unlock()
+	b.state.Lock()
+	b.retired = old
+	b.state.Unlock()
+	return nil
 }
 
 // recover completes or drops what a crash left, and reads what Update needs.
@@ -282,7 +338,7 @@ func (b *Badger) Close() error {
 }
 
 func (b *Badger) flatten(most int) error {
-	if b.broken != nil || len(b.db.Tables()) <= most || b.room(0) != nil {
+	if b.looking || b.broken != nil || len(b.db.Tables()) <= most || b.room(0) != nil {
 		return nil
 	}
 	if err := b.tables.check(true); err != nil { // merging would drop what it can't read
@@ -304,12 +360,17 @@ func (b *Badger) Check() error {
 
 // shut releases everything that is held, in reverse order.
 func (b *Badger) shut() (err error) {
+	if b.retired != nil {
+		err = b.retired.Close()
+	}
 	if b.db != nil {
 		if err = b.db.Close(); err != nil {
 			err = fmt.Errorf("close database: %w", err)
 		}
-		if nerr := b.tables.note(); nerr != nil {
-			b.log.Warn("tables not noted", "error", nerr) // they are checked less
+		if !b.looking {
+			if nerr := b.tables.note(); nerr != nil {
+				b.log.Warn("tables not noted", "error", nerr) // they are checked less
+			}
 		}
 	}
 	if b.mark != nil {

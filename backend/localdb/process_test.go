@@ -207,10 +207,7 @@ func TestScribble(t *testing.T) {
 	dir := t.TempDir()
 	for part := range 3 { // three tables
 		db := openAt(t, dir)
-		for i := range 100 {
-			i += 100 * part
-			setKey(t, db, fmt.Sprint("key", i), strings.Repeat(fmt.Sprint(i), 100))
-		}
+		setKeys(t, db, 100*part, 100*part+100)
 		setKey(t, db, "large", strings.Repeat("x", 100<<10))
 		db.Close()
 	}

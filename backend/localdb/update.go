@@ -25,6 +25,9 @@ func (b *Badger) Update(fn func(Tx) error) error {
 	if b.broken != nil {
 		return &opError{"update", ErrBroken, b.broken}
 	}
+	if err := b.writable(); err != nil {
+		return err
+	}
 	txn, err := b.begin()
 	if err != nil {
 		return err
@@ -47,14 +50,17 @@ func (b *Badger) Accept() error {
 	if b.broken != nil {
 		return &opError{"accept", ErrBroken, b.broken}
 	}
+	if !b.Info().Doubtful() {
+		return nil
+	}
+	if err := b.writable(); err != nil {
+		return err
+	}
 	txn, err := b.begin()
 	if err != nil {
 		return err
 	}
 	defer b.end(txn)
-	if !b.Info().Doubtful() {
-		return nil
-	}
 	if err := b.commit(&tx{db: b, txn: txn, writable: true}, true, false); err != nil {
 		return err
 	}
@@ -98,6 +104,12 @@ func (b *Badger) end(txn *badger.Txn) {
 		}
 	}
 	b.garbage = nil
+	if b.retired != nil {
+		if err := b.retired.Close(); err != nil {
+			b.log.Warn("database opened for reading not closed", "error", err)
+		}
+		b.retired = nil
+	}
 	b.idle.Broadcast()
 }
 
