@@ -1,6 +1,7 @@
 package state
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,7 +18,7 @@ const (
 	maxAtoms     = 1 << 20
 	maxWrites    = 1 << 21 // live and past, of all atoms
 	maxPath      = 64 << 10
-	maxColumn    = 1 << 23 // dots named by writes, of all atoms
+	maxDots      = 1 << 23 // named by writes, of all atoms
 )
 
 var (
@@ -27,37 +28,44 @@ var (
 	ErrDamaged = errors.New("state is damaged")
 )
 
-// columns is an item as it is encoded: one array for each field of all atoms or
-// of all writes, so that thousands of atoms decode in a few large pieces.
+// A column is unsigned numbers, each as LEB128 in its shortest form.
+type column []byte
+
+func (c *column) add(n uint64) { *c = binary.AppendUvarint(*c, n) }
+
+// columns is an item as it is encoded: one column for each field of all atoms or of
+// all writes, so that thousands of atoms decode in a few large pieces.
 type columns struct {
 	Version uint64        `cbor:"1,keyasint"`
 	Authors []item.Author `cbor:"2,keyasint,omitempty"` // in order; dots name them by index
 
 	// One element an atom, in key order.
-	Lanes []byte   `cbor:"3,keyasint,omitempty"`
-	Paths []string `cbor:"4,keyasint,omitempty"`
-	Live  []uint32 `cbor:"5,keyasint,omitempty"` // how many writes are live
-	Past  []uint32 `cbor:"6,keyasint,omitempty"` // and past
+	Lanes []byte `cbor:"3,keyasint,omitempty"`
+	Paths column `cbor:"4,keyasint,omitempty"` // bytes of each path
+	Live  column `cbor:"5,keyasint,omitempty"` // how many writes are live
+	Past  column `cbor:"6,keyasint,omitempty"` // and past
 
 	// One element a write: each atom's live ones in dot order, then its past ones.
-	Author  []uint32 `cbor:"7,keyasint,omitempty"`
-	Seq     []uint64 `cbor:"8,keyasint,omitempty"`
-	Time    []uint64 `cbor:"9,keyasint,omitempty"`
-	Actions []byte   `cbor:"10,keyasint,omitempty"`
-	Kinds   []byte   `cbor:"11,keyasint,omitempty"`
-	Sizes   []uint32 `cbor:"12,keyasint,omitempty"` // bytes of Data
-	Names   []uint32 `cbor:"13,keyasint,omitempty"` // how many dots it replaces
-	NamedBy []uint32 `cbor:"14,keyasint,omitempty"` // how many replace it
-
-	Data []byte `cbor:"15,keyasint,omitempty"` // the values' bytes, one after the other
+	Author  column `cbor:"7,keyasint,omitempty"`
+	Seq     column `cbor:"8,keyasint,omitempty"`
+	Time    column `cbor:"9,keyasint,omitempty"`
+	Actions []byte `cbor:"10,keyasint,omitempty"`
+	Kinds   []byte `cbor:"11,keyasint,omitempty"`
+	Sizes   column `cbor:"12,keyasint,omitempty"` // bytes of Data
+	Names   column `cbor:"13,keyasint,omitempty"` // how many dots it replaces
+	NamedBy column `cbor:"14,keyasint,omitempty"` // how many replace it
 
 	// The dots that writes name: of each write those it replaces, then those that replaced it.
-	DotAuthor []uint32 `cbor:"16,keyasint,omitempty"`
-	DotSeq    []uint64 `cbor:"17,keyasint,omitempty"`
+	DotAuthor column `cbor:"15,keyasint,omitempty"`
+	DotSeq    column `cbor:"16,keyasint,omitempty"`
+
+	// Bytes, one after the other.
+	Path []byte `cbor:"17,keyasint,omitempty"`
+	Data []byte `cbor:"18,keyasint,omitempty"`
 
 	// Rare parts of values, by the write's index.
-	Modes map[uint32]uint32        `cbor:"18,keyasint,omitempty"`
-	Large map[uint32]*item.Content `cbor:"19,keyasint,omitempty"`
+	Modes map[uint32]uint32        `cbor:"19,keyasint,omitempty"`
+	Large map[uint32]*item.Content `cbor:"20,keyasint,omitempty"`
 }
 
 var (
@@ -66,14 +74,13 @@ var (
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
 		IndefLength:       cbor.IndefLengthForbidden,
 		TagsMd:            cbor.TagsForbidden,
-		UTF8:              cbor.UTF8DecodeInvalid, // paths hold keys as they were written, broken ones too
-		MaxArrayElements:  maxColumn,
+		MaxArrayElements:  maxWrites,
 		MaxMapPairs:       maxWrites,
 		MaxNestedLevels:   8,
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 	}.DecMode())
 	// The version alone, whatever else a newer one has.
-	versionMode = must(cbor.DecOptions{MaxNestedLevels: 16, MaxArrayElements: maxColumn, MaxMapPairs: maxWrites, IndefLength: cbor.IndefLengthForbidden}.DecMode())
+	versionMode = must(cbor.DecOptions{MaxNestedLevels: 16, MaxArrayElements: maxWrites, MaxMapPairs: maxWrites, IndefLength: cbor.IndefLengthForbidden}.DecMode())
 )
 
 func must[T any](v T, err error) T {
@@ -86,15 +93,16 @@ func must[T any](v T, err error) T {
 // Marshal encodes the item. Equal items have equal bytes.
 func (it *Item) Marshal() []byte {
 	keys := slices.DeleteFunc(it.Keys(), func(k item.Key) bool { return len(it.Atoms[k].Live)+len(it.Atoms[k].Past) == 0 })
-	w := writer{index: make(map[item.Author]uint32)}
+	w := writer{index: make(map[item.Author]uint64)}
 	w.c.Version = codecVersion
 	w.authors(it)
 	for _, k := range keys {
 		a := it.Atoms[k]
 		w.c.Lanes = append(w.c.Lanes, byte(k.Lane))
-		w.c.Paths = append(w.c.Paths, k.Path)
-		w.c.Live = append(w.c.Live, uint32(len(a.Live)))
-		w.c.Past = append(w.c.Past, uint32(len(a.Past)))
+		w.c.Path = append(w.c.Path, k.Path...)
+		w.c.Paths.add(uint64(len(k.Path)))
+		w.c.Live.add(uint64(len(a.Live)))
+		w.c.Past.add(uint64(len(a.Past)))
 		for i := range a.Live {
 			w.sibling(&a.Live[i])
 		}
@@ -111,7 +119,7 @@ func (it *Item) Marshal() []byte {
 
 type writer struct {
 	c     columns
-	index map[item.Author]uint32
+	index map[item.Author]uint64
 }
 
 // authors lists all authors that any dot names, in order.
@@ -137,25 +145,25 @@ func (w *writer) authors(it *Item) {
 	}
 	slices.SortFunc(w.c.Authors, item.Author.Compare)
 	for i, a := range w.c.Authors {
-		w.index[a] = uint32(i)
+		w.index[a] = uint64(i)
 	}
 }
 
 func (w *writer) sibling(s *Sibling) {
-	c, n := &w.c, uint32(len(w.c.Seq))
-	c.Author = append(c.Author, w.index[s.Dot.Author])
-	c.Seq = append(c.Seq, s.Dot.Seq)
-	c.Time = append(c.Time, uint64(s.Time))
+	c, n := &w.c, uint32(len(w.c.Actions))
+	c.Author.add(w.index[s.Dot.Author])
+	c.Seq.add(s.Dot.Seq)
+	c.Time.add(uint64(s.Time))
 	c.Actions = append(c.Actions, byte(s.Action))
 	c.Kinds = append(c.Kinds, byte(s.Value.Kind))
-	c.Sizes = append(c.Sizes, uint32(len(s.Value.Data)))
+	c.Sizes.add(uint64(len(s.Value.Data)))
 	c.Data = append(c.Data, s.Value.Data...)
-	c.Names = append(c.Names, uint32(len(s.Replaces)))
-	c.NamedBy = append(c.NamedBy, uint32(len(s.ReplacedBy)))
+	c.Names.add(uint64(len(s.Replaces)))
+	c.NamedBy.add(uint64(len(s.ReplacedBy)))
 	for _, in := range [][]item.Dot{s.Replaces, s.ReplacedBy} {
 		for _, d := range in {
-			c.DotAuthor = append(c.DotAuthor, w.index[d.Author])
-			c.DotSeq = append(c.DotSeq, d.Seq)
+			c.DotAuthor.add(w.index[d.Author])
+			c.DotSeq.add(d.Seq)
 		}
 	}
 	if s.Value.Mode != 0 {
@@ -191,8 +199,7 @@ func Unmarshal(in []byte) (*Item, error) {
 	if c.Version > codecVersion {
 		return nil, fmt.Errorf("%w: %d", ErrNewer, c.Version)
 	}
-	r := reader{c: &c}
-	it, err := r.item()
+	it, err := read(&c)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
