@@ -28,7 +28,7 @@ test: setup ## all tests: formatting, linters, unit tests, races, other systems,
 
 bench: build ## measures against restic, unison and git where they are installed
 	@build/setup bench
-	@PLAIT=$(abspath $(BIN)) build/bench
+	go run ./build/bench -plait $(BIN) $(BENCH)
 
 simulate: ## simulated devices under faults, SEEDS=n seeds (10000)
 	PLAIT_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run '^TestSimulate$$' ./backend/engine/...
