@@ -91,24 +91,29 @@ func simple(s string) string {
 	}, strings.ToLower(s))
 }
 
-// distance is how many characters have to be added, dropped or exchanged (Levenshtein).
+// distance is how many characters have to be added, dropped, exchanged, or swapped with
+// their neighbour (optimal string alignment).
 func distance(a, b string) int {
 	as, bs := []rune(a), []rune(b)
-	row := make([]int, len(bs)+1)
-	for j := range row {
-		row[j] = j
+	rows := make([][]int, len(as)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(bs)+1)
+		rows[i][0] = i
 	}
-	for i, x := range as {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j, y := range bs {
-			change := diagonal
-			if x != y {
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(as); i++ {
+		for j := 1; j <= len(bs); j++ {
+			change := rows[i-1][j-1]
+			if as[i-1] != bs[j-1] {
 				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
+			rows[i][j] = min(change, rows[i-1][j]+1, rows[i][j-1]+1)
+			if i > 1 && j > 1 && as[i-1] == bs[j-2] && as[i-2] == bs[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
 		}
 	}
-	return row[len(bs)]
+	return rows[len(as)][len(bs)]
 }
