@@ -38,16 +38,25 @@ func (r *Ring) Live() []Member {
 
 // Frontier is the newest statements that count: what a head names, so that others
 // notice what a store keeps from them. Never empty: at first the vault's id.
-func (r *Ring) Frontier() []item.Hash {
-	covered := make(set, (len(r.nodes)+63)/64)
+func (r *Ring) Frontier() []item.Hash { return r.frontier(nil) }
+
+// frontier is the newest statements that count among those that had not seen any of
+// without; with none of these themselves.
+func (r *Ring) frontier(without []item.Hash) []item.Hash {
+	out := make(set, (len(r.nodes)+63)/64)
+	covered := make(set, len(out))
+	in := func(i int) bool { return r.nodes[i].verdict == counts && !out.has(i) }
 	for i := range r.nodes {
-		if r.nodes[i].verdict == counts {
+		if slices.Contains(without, r.nodes[i].name) || r.nodes[i].before.meets(out) {
+			out.add(i)
+		}
+		if in(i) {
 			covered.join(r.nodes[i].before)
 		}
 	}
 	var names []item.Hash
 	for i := range r.nodes {
-		if r.nodes[i].verdict == counts && !covered.has(i) {
+		if in(i) && !covered.has(i) {
 			names = append(names, r.nodes[i].name)
 		}
 	}

@@ -59,12 +59,20 @@ func (k *Keys) Admit(now time.Time, d Public, run bool) ([]Statement, error) {
 // Revoke ends a device's membership, and makes a new epoch without it. seen is how
 // far this device had applied the journals; what of the revoked device's is beyond
 // that counts only where a live device covers it. Code: NotMember.
-func (k *Keys) Revoke(rand io.Reader, now time.Time, d item.Device, seen item.Vector) ([]Statement, error) {
+//
+// With disown, which names statements of that device, these and all that it said
+// after them count for nothing: how the recovery words undo what a thief did with a
+// device, revocations too.
+func (k *Keys) Revoke(rand io.Reader, now time.Time, d item.Device, seen item.Vector, disown ...item.Hash) ([]Statement, error) {
 	t := k.draft(now)
 	if m, ok := t.ring.Member(d); !ok || m.Revoked {
 		return nil, fmt.Errorf("revoke %s: %w", d, NotMember)
 	}
-	err := t.say(body{Kind: KindRevoke, Revoke: &revokeBody{d, limitsOf(d, seen)}})
+	b := body{Kind: KindRevoke, Revoke: &revokeBody{d, limitsOf(d, seen)}}
+	if len(disown) > 0 {
+		b.Seen = t.ring.frontier(disown)
+	}
+	err := t.say(b)
 	// Who leaves by itself leaves the new epoch to the others.
 	if err == nil && t.ring.present(k.me.Principal()) == nil {
 		err = t.rotate(rand)
@@ -171,7 +179,10 @@ func (t *draft) say(b body) error { return t.sign(b, nil) }
 
 func (t *draft) sign(b body, introduced *Recovery) error {
 	b.Format, b.Vault, b.Author = format, t.ring.vault, t.me.Principal()
-	b.Seen, b.Time = t.ring.Frontier(), t.now.Unix()
+	b.Time = t.now.Unix()
+	if b.Seen == nil {
+		b.Seen = t.ring.Frontier()
+	}
 	s := newStatement(t.me, b, introduced)
 	ring, err := t.ring.with([]Statement{s})
 	if err != nil {

@@ -25,6 +25,14 @@ type set []uint64
 
 func (s set) has(i int) bool { return s[i/64]>>(i%64)&1 == 1 }
 func (s set) add(i int)      { s[i/64] |= 1 << (i % 64) }
+func (s set) meets(t set) bool {
+	for i := range t {
+		if s[i]&t[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
 func (s set) join(t set) {
 	for i := range t {
 		s[i] |= t[i]

@@ -275,6 +275,31 @@ func TestRevocationSaysHowFar(t *testing.T) {
 	}
 }
 
+// TestDisown: the words undo what a thief did with a device, though it was seen.
+func TestDisown(t *testing.T) {
+	w, ds := fleet(t, 3)
+	thief := w.keys(ds[1])
+	made, err := thief.Revoke(w.rand, noon, ds[0].ID(), nil)
+	w.put(made, err)
+	w.put(w.keys(ds[1]).Revoke(w.rand, noon, ds[2].ID(), nil))
+	tablet := NewDevice(w.rand)
+	w.put(w.keys(w.seed.Recovery()).Admit(noon, tablet.Public(), true))
+	if w.isLive(ds[0]) || w.isLive(ds[2]) || !w.isLive(tablet) {
+		t.Fatal("the thief had no success")
+	}
+	w.put(w.keys(w.seed.Recovery()).Revoke(w.rand, noon, ds[1].ID(), nil, made[0].Name))
+	for i, want := range []bool{true, false, true} {
+		if w.isLive(ds[i]) != want {
+			t.Errorf("device %d live: %v", i, !want)
+		}
+	}
+	w.put(w.keys(tablet).Maintain(w.rand, noon))
+	a, _, ok := w.keys(tablet).Current()
+	if b, _, ok2 := w.keys(ds[2]).Current(); !ok || !ok2 || a != b {
+		t.Errorf("current %s %v, %s %v", a, ok, b, ok2)
+	}
+}
+
 // TestMissing: what a store keeps back is noticed, by who builds on it or by a head
 // that names it; strangers can't feign it.
 func TestMissing(t *testing.T) {

@@ -29,8 +29,8 @@ const (
 )
 
 func (k Kind) String() string {
-	names := []string{"", "admit", "revoke", "share keys", "change recovery words", "set passphrase", "require versions"}
-	if k < 1 || int(k) >= len(names) {
+	names := []string{"begin", "admit", "revoke", "share keys", "change recovery words", "set passphrase", "require versions"}
+	if int(k) >= len(names) {
 		return "unknown"
 	}
 	return names[k]
