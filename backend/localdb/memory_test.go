@@ -61,6 +61,7 @@ func TestMemoryCrash(t *testing.T) {
 				if m.Points() != at || done != (at-1)/2 {
 					t.Errorf("%d points, %d acknowledged", m.Points(), done)
 				}
+				m.SetHook(nil)
 				setKey(t, m, "n", "after")
 			})
 		}
