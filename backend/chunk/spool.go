@@ -1,6 +1,7 @@
 package chunk
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -43,7 +44,10 @@ func (d DirSpool) Path(name item.Hash) string {
 
 // Create implements Spool.
 func (d DirSpool) Create() (SpoolFile, error) {
-	f, err := os.CreateTemp(string(d), "*.tmp")
+	// Not private by its mode, since a folder store links it as it is: what is in it is
+	// sealed, and the spool's folder is the device's own.
+	name := filepath.Join(string(d), rand.Text()+".tmp")
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("start a pack: %w", err)
 	}
