@@ -2,7 +2,9 @@ package merge
 
 import (
 	"bytes"
+	"hash/maphash"
 	"strings"
+	"unicode/utf8"
 
 	"plait/backend/item"
 	"plait/backend/merge/jsonc"
@@ -45,12 +47,13 @@ type doc struct {
 	masked     map[int32]bool
 	warnings   []Warning
 
+	src   string // the text again: keys are parts of it
 	path  []byte // the walk's own
 	segs  item.Path
-	names map[string]string // interned paths of an earlier document, may be nil
-	hint  []atom
+	hint  []atom // another document's, whose paths are shared
 	next  int
-	index map[item.Key]int32 // lazily
+	index map[string]int32   // of value atoms by path, made when asked for
+	rest  map[item.Key]int32 // of all others
 }
 
 type atom struct {
@@ -78,6 +81,7 @@ func cut(t item.Type, text []byte, o Options, like *doc) (*doc, error) {
 		return nil, &SyntaxError{Line: line, Column: col, Msg: e.Msg}
 	}
 	d := &doc{t: t, o: o, tree: tree, containers: map[string]spot{}, paths: map[int32]string{}}
+	d.src = string(text)
 	d.atoms = make([]atom, 0, len(tree.Nodes)+8)
 	if like != nil {
 		d.hint = like.atoms
@@ -176,7 +180,10 @@ func (d *doc) members(i int32, r *rule, field string) {
 	if r.object {
 		d.duplicates(i, r)
 	}
-	seen := map[string]int32{}
+	var seen map[string]int32
+	if r.list != nil {
+		seen = map[string]int32{}
+	}
 	for c := d.tree.First(i); c != jsonc.None; c = d.tree.After(c) {
 		if d.inert[c] {
 			continue
@@ -224,10 +231,22 @@ func elementRule(r *rule, field string) *rule {
 	return r.rest
 }
 
+// key is member c's key, decoded; most are parts of the text as they are.
+func (d *doc) key(c int32) string {
+	n := &d.tree.Nodes[c]
+	key := d.src[n.Key+1 : n.KeyEnd-1]
+	for i := range len(key) {
+		if key[i] == '\\' || key[i] >= utf8.RuneSelf {
+			return d.tree.Key(c)
+		}
+	}
+	return key
+}
+
 // segment is the path segment of member c of object i.
 func (d *doc) segment(i, c int32, r *rule) string {
-	key := d.tree.Key(c)
-	if !r.langs {
+	key := d.key(c)
+	if !r.langs || key == "" || key[0] != '[' {
 		return key
 	}
 	seg := r.segment(key)
@@ -237,22 +256,33 @@ func (d *doc) segment(i, c int32, r *rule) string {
 	return seg
 }
 
-// duplicates marks the members of object i that a later one of the same key undoes.
+// duplicates marks the members of object i that a later one of the same key undoes. It
+// keeps a table of its own, open to half: a map costs more than all the rest.
 func (d *doc) duplicates(i int32, r *rule) {
-	var last map[string]int32
 	n := d.tree.Nodes[i].Len
 	if n < 2 {
 		return
 	}
-	last = make(map[string]int32, n)
+	size := 4
+	for size < 2*int(n) {
+		size *= 2
+	}
+	table := make([]int32, size) // members, plus one
 	for c := d.tree.First(i); c != jsonc.None; c = d.tree.After(c) {
 		seg := d.segment(i, c, r)
-		if old, ok := last[seg]; ok {
-			d.markInert(old, item.Key{Path: string(d.path) + item.Path{seg}.String()})
+		at := int(maphash.String(seed, seg)) & (size - 1)
+		for ; table[at] != 0; at = (at + 1) & (size - 1) {
+			if old := table[at] - 1; d.segment(i, old, r) == seg {
+				d.markInert(old, item.Key{Path: string(d.path) + item.Path{seg}.String()})
+				break
+			}
 		}
-		last[seg] = c
+		table[at] = c + 1
 	}
 }
+
+// seed spreads keys over a table; no result depends on it.
+var seed = maphash.MakeSeed()
 
 // drop takes back the atoms of a list's element that a later one repeats.
 func (d *doc) drop(old int32, path string) {
@@ -348,15 +378,26 @@ func slotOf(k item.Key) (path string, s jsonc.Slot) {
 // find gives the atom of key k, or nil.
 func (d *doc) find(k item.Key) *atom {
 	if d.index == nil {
-		d.index = make(map[item.Key]int32, len(d.atoms))
+		d.index = make(map[string]int32, len(d.atoms))
+		d.rest = map[item.Key]int32{}
 		for i := range d.atoms {
-			d.index[d.atoms[i].key] = int32(i)
+			if key := d.atoms[i].key; key.Lane == item.LaneValue {
+				d.index[key.Path] = int32(i)
+			} else {
+				d.rest[key] = int32(i)
+			}
 		}
 	}
-	if i, ok := d.index[k]; ok {
-		return &d.atoms[i]
+	i, ok := int32(0), false
+	if k.Lane == item.LaneValue {
+		i, ok = d.index[k.Path]
+	} else {
+		i, ok = d.rest[k]
 	}
-	return nil
+	if !ok {
+		return nil
+	}
+	return &d.atoms[i]
 }
 
 // skeleton is the document with its values blanked: leaves become 0, leaf elements

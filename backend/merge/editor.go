@@ -22,6 +22,7 @@ type editor struct {
 	touched  map[int32]bool     // containers that get a new sequence
 	orders   map[int32][]item.Key
 	comments map[string][]change // by owner
+	inner    map[string][]byte   // {} and [] with the comments put into them, by path
 	cache    map[int32]*hint     // by the skeleton's container
 }
 
@@ -265,11 +266,9 @@ func (e *editor) holder(path string) (up string, segs item.Path, r *rule, err er
 
 // key is how a new member's key is written: as the skeleton or the other side has it.
 func (e *editor) key(up, seg string) []byte {
-	if e.hints != nil {
-		if s, ok := e.hints.containers[up]; ok && s.rule.list == nil {
-			if at, ok := e.hintAt(s)[seg]; ok {
-				return e.hints.tree.RawKey(at)
-			}
+	if h := e.hintOf(up); h != nil {
+		if i, ok := h.at[seg]; ok && e.hints.tree.Nodes[h.nodes[i]].Key >= 0 {
+			return e.hints.tree.RawKey(h.nodes[i])
 		}
 	}
 	return jsonc.Quote(seg)
@@ -345,36 +344,54 @@ func (e *editor) under(node int32) bool {
 // say writes the comments that changed.
 func (e *editor) say() {
 	at := map[string]int32{}
-	look := func(owner string) (int32, bool) {
-		if s, ok := e.d.containers[owner]; ok {
-			return s.node, true
-		}
-		if a := e.d.find(item.Key{Path: owner}); a != nil {
-			return a.node, true
-		}
-		n, ok := at[owner]
-		return n, ok
-	}
 	for n, path := range e.d.paths {
-		if old, twice := at[path]; !twice || n > old { // of duplicates the last counts
-			at[path] = n
-		}
+		at[path] = n
 	}
-	for owner, cs := range e.comments {
-		node, ok := look(owner)
-		if owner == "" && e.d.tree.Root() == jsonc.None {
-			node, ok = jsonc.None, true
+	owners := make([]string, 0, len(e.comments))
+	for owner := range e.comments {
+		owners = append(owners, owner)
+	}
+	for _, owner := range owners {
+		node, there := at[owner]
+		if a := e.d.find(item.Key{Path: owner}); !there && a != nil {
+			node, there = a.node, true
+		}
+		if owner == "" {
+			node, there = e.d.tree.Root(), true
 		}
 		f := e.made[owner]
-		for _, c := range cs {
+		for _, c := range e.comments[owner] {
 			_, slot := slotOf(c.key)
 			text := string(c.value.Data)
+			inner := slot == jsonc.Header || slot == jsonc.Footer
 			switch {
 			case f != nil && f.path != "":
 				f.member.Comments[slot] = text
-			case ok && (slot != jsonc.Header && slot != jsonc.Footer || node >= 0 && e.d.paths[node] == owner):
+			case there && inner && e.d.paths[max(node, 0)] != owner:
+				e.sayInside(owner, node, slot, text)
+			case there && !(inner && node < 0):
 				e.patch.SetComment(node, slot, text)
 			}
 		}
 	}
+}
+
+// sayInside puts a comment into the {} or [] that a leaf becomes.
+func (e *editor) sayInside(owner string, node int32, slot jsonc.Slot, text string) {
+	v, ok := e.want(item.Key{Path: owner})
+	if !ok || !isEmpty(v.Data) || node < 0 {
+		return
+	}
+	raw := e.inner[owner]
+	if raw == nil {
+		raw = v.Data
+	}
+	t := tree(raw)
+	p := jsonc.NewPatch(t, e.d.tree.Layout(jsonc.Layout{}))
+	p.SetComment(t.Root(), slot, text)
+	if e.inner == nil {
+		e.inner = map[string][]byte{}
+	}
+	e.inner[owner] = p.Bytes()
+	e.patch.SetValue(node, e.inner[owner])
 }

@@ -20,6 +20,7 @@ var types = []item.Type{item.Settings, item.Keybindings, item.Snippets, item.Tas
 var pinned = []uint64{
 	817, // a new rule went before the one it was to shadow, and a second merge conflicted
 	433, // an order that changed nothing laid out the whole list anew
+	974, // an order that only a removed member made different was chosen, once
 	802, // the comment on a new task's label was lost
 }
 
@@ -108,7 +109,7 @@ func means(t *testing.T, ty item.Type, got, want map[item.Key]item.Value, contex
 
 // TestRenderLaws: M3 and M4, between two documents and for one alone.
 func TestRenderLaws(t *testing.T) {
-	each(t, 700, func(t *testing.T, g *gen) {
+	each(t, 500, func(t *testing.T, g *gen) {
 		base := g.document()
 		a := g.style().write(base)
 		b := g.style().write(g.edit(base, 1+g.IntN(5)))
@@ -144,7 +145,7 @@ func TestRenderLaws(t *testing.T) {
 
 // TestThreeLaws: P2 of the merge's laws.
 func TestThreeLaws(t *testing.T) {
-	each(t, 900, func(t *testing.T, g *gen) {
+	each(t, 450, func(t *testing.T, g *gen) {
 		bm := g.document()
 		s := g.style()
 		b, l := s.write(bm), s.write(g.edit(bm, g.IntN(4)))

@@ -41,7 +41,15 @@ func (d *doc) orders(i int32, r *rule, order []int32) {
 	if !r.order {
 		return
 	}
-	out := make([]byte, 0, 32*len(order))
+	size := 0
+	for _, c := range order {
+		n := &d.tree.Nodes[c]
+		size += int(n.KeyEnd-n.Key) + 1
+	}
+	if size > MaxOrder {
+		return
+	}
+	out := make([]byte, 0, size+2)
 	out = append(out, '[')
 	for n, c := range order {
 		if d.inert[c] {
@@ -141,16 +149,14 @@ func only(a, b []string) []string {
 //	abc  abcx  abyc     abcx with y after b
 //	abc  cab   bac      conflict if meant
 func mergeOrder(base, local, remote []byte, known, meant bool) ([]byte, bool) {
-	l, r := names(local), names(remote)
+	l, r, b := names(local), names(remote), names(base)
+	// What one side removed says nothing about the order of the rest.
+	bothL, bothR := only(l, r), only(r, l)
 	switch {
-	case sameOrder(local, remote):
-		if bytes.Compare(local, remote) > 0 {
-			l, r = r, l
-		}
-		return list(weave(l, r)), true
-	case known && sameOrder(base, local):
+	case slices.Equal(bothL, bothR):
+	case known && slices.Equal(only(b, bothL), only(bothL, b)):
 		return list(weave(r, l)), true
-	case known && sameOrder(base, remote):
+	case known && slices.Equal(only(b, bothR), only(bothR, b)):
 		return list(weave(l, r)), true
 	case meant:
 		return nil, false

@@ -22,11 +22,11 @@ func (e *editor) sequence(node int32) {
 	replaced := map[string]int{}
 	for _, c := range d.tree.Children(node) {
 		seg := ""
-		if !d.masked[c] {
+		if d.live(c) { // others have no say in the order
 			seg = e.segAt(s, c)
 		}
 		if e.gone[c] || d.inert[c] && e.lost(s, c) {
-			if !d.inert[c] {
+			if seg != "" {
 				replaced[seg] = len(seq)
 			}
 			e.heading(s, c)
@@ -41,18 +41,7 @@ func (e *editor) sequence(node int32) {
 		e.gone[node] = true
 		return
 	}
-	for _, f := range e.new[node] {
-		at, ok := replaced[f.seg]
-		if !ok || at > len(seq) {
-			at = e.position(path, f, segs)
-		}
-		seq, segs = insert(seq, at, jsonc.Place{Node: jsonc.None, New: e.build(f)}), insert(segs, at, e.name(f))
-		for k, v := range replaced {
-			if v >= at && k != f.seg {
-				replaced[k] = v + 1
-			}
-		}
-	}
+	seq, segs = e.place(path, seq, segs, e.new[node], replaced)
 	for _, o := range e.ordersOf(node, path) {
 		idx := arrange(segs, names(o.Data))
 		seq, segs = pick(seq, idx), pick(segs, idx)
@@ -87,13 +76,6 @@ func (e *editor) ordersOf(node int32, path string) []item.Value {
 		}
 	}
 	return out
-}
-
-func insert[T any](s []T, at int, v T) []T {
-	s = append(s, v)
-	copy(s[at+1:], s[at:])
-	s[at] = v
-	return s
 }
 
 func pick[T any](s []T, idx []int) []T {
@@ -155,64 +137,119 @@ func (e *editor) wantsEmpty(path string) bool {
 	return ok && v.Kind == item.JSON && isEmpty(v.Data)
 }
 
-// position is where among segs a new member goes: after what it follows in the
-// skeleton, else before what it precedes there, else at the end.
-func (e *editor) position(path string, f *fresh, segs []string) int {
-	if e.hints == nil {
-		return len(segs)
+// place puts new members among those that stay: after what they follow in the skeleton,
+// else before what they precede there; what the skeleton does not know where a member of
+// its name went, else at the end.
+func (e *editor) place(path string, seq []jsonc.Place, segs []string, news []*fresh, replaced map[string]int) ([]jsonc.Place, []string) {
+	if len(news) == 0 {
+		return seq, segs
 	}
-	s, ok := e.hints.containers[path]
-	if !ok {
-		return len(segs)
+	where := make(map[string]int, len(news)) // where each goes: before which of seq
+	for _, f := range news {
+		n := e.name(f)
+		if at, ok := replaced[n]; ok {
+			where[n] = at
+		} else {
+			where[n] = -1
+		}
 	}
+	h := e.hintOf(path)
+	var byHint []string
+	if h != nil {
+		byHint = e.byHint(h, segs, where)
+	}
+	news = slices.Clone(news)
+	slices.SortStableFunc(news, func(a, b *fresh) int { return h.rank(e.name(a)) - h.rank(e.name(b)) })
+	e.clamp(byHint, segs, where)
+	buckets := map[int][]*fresh{}
+	for _, f := range news {
+		at := where[e.name(f)]
+		if at < 0 {
+			at = len(seq)
+		}
+		buckets[at] = append(buckets[at], f)
+	}
+	outSeq := make([]jsonc.Place, 0, len(seq)+len(news))
+	outSegs := make([]string, 0, len(seq)+len(news))
+	for i := range len(seq) + 1 {
+		for _, f := range buckets[i] {
+			outSeq, outSegs = append(outSeq, jsonc.Place{Node: jsonc.None, New: e.build(f)}), append(outSegs, e.name(f))
+		}
+		if i < len(seq) {
+			outSeq, outSegs = append(outSeq, seq[i]), append(outSegs, segs[i])
+		}
+	}
+	return outSeq, outSegs
+}
+
+// byHint finds the places of the new members that skeleton h knows. It gives the names
+// that are in where or among segs, in h's order.
+func (e *editor) byHint(h *hint, segs []string, where map[string]int) []string {
 	at := make(map[string]int, len(segs))
-	for i, n := range segs {
-		at[n] = i
+	for i, s := range segs {
+		at[s] = i
 	}
-	h := e.hintOrder(s)
-	i, ok := h.at[e.name(f)]
-	if !ok {
-		return len(segs)
-	}
-	return e.clamp(near(h.names, i, at, len(segs)), h.names, i, at, len(segs))
-}
-
-// near is the place after the nearest name before the i-th that is there, else before
-// the nearest one after it, else the end.
-func near(names []string, i int, at map[string]int, end int) int {
-	for j := i - 1; j >= 0; j-- {
-		if n, ok := at[names[j]]; ok {
-			return n + 1
-		}
-	}
-	for _, n := range names[i+1:] {
-		if n, ok := at[n]; ok {
-			return n
-		}
-	}
-	return end
-}
-
-// clamp keeps a new keybinding behind the rules of its chord that it follows in the
-// skeleton, and before those that it precedes: among them the later one wins.
-func (e *editor) clamp(pos int, names []string, i int, at map[string]int, end int) int {
-	if e.d.t != item.Keybindings {
-		return pos
-	}
-	chord := func(n string) string { return firstChord(item.Key{Path: n}.Segments()[0]) }
-	lo, hi := 0, end
-	for j, n := range names {
-		k, ok := at[n]
-		if !ok || j == i || chord(n) != chord(names[i]) {
+	var all, first []string
+	last := -1
+	for _, n := range h.names {
+		if i, ok := at[n]; ok {
+			if last < 0 {
+				for _, f := range first {
+					where[f] = i
+				}
+			}
+			last = i
+			all = append(all, n)
 			continue
 		}
-		if j < i {
-			lo = max(lo, k+1)
-		} else {
-			hi = min(hi, k)
+		old, ok := where[n]
+		if !ok {
+			continue
+		}
+		all = append(all, n)
+		switch {
+		case old >= 0:
+		case last < 0:
+			first = append(first, n)
+		default:
+			where[n] = last + 1
 		}
 	}
-	return max(lo, min(pos, hi))
+	return all
+}
+
+// clamp keeps new keybindings behind the rules of their chord that they follow in the
+// skeleton, and before those that they precede: among them the later one wins. order
+// names the rules there are and will be, as the skeleton has them.
+func (e *editor) clamp(order []string, segs []string, where map[string]int) {
+	if e.d.t != item.Keybindings {
+		return
+	}
+	chord := func(n string) string { return firstChord(item.Key{Path: n}.Segments()[0]) }
+	at := make(map[string]int, len(segs))
+	for i, s := range segs {
+		at[s] = i
+	}
+	for i, n := range order {
+		pos, isNew := where[n]
+		if !isNew {
+			continue
+		}
+		if pos < 0 {
+			pos = len(segs)
+		}
+		lo, hi := 0, len(segs)
+		for j, m := range order {
+			if k, ok := at[m]; ok && chord(m) == chord(n) {
+				if j < i {
+					lo = max(lo, k+1)
+				} else {
+					hi = min(hi, k)
+				}
+			}
+		}
+		where[n] = max(lo, min(pos, hi))
+	}
 }
 
 // build makes the member that f stands for, members in the skeleton's order.
@@ -228,36 +265,51 @@ func (e *editor) build(f *fresh) *jsonc.Member {
 		}
 		return f.member
 	}
-	var segs []string
-	var members []*jsonc.Member
+	h := e.hintOf(f.path)
+	slices.SortStableFunc(f.members, func(a, b *fresh) int { return h.rank(e.name(a)) - h.rank(e.name(b)) })
 	for _, m := range f.members {
-		at := e.position(f.path, m, segs)
-		segs, members = insert(segs, at, e.name(m)), insert(members, at, e.build(m))
+		f.member.Members = append(f.member.Members, e.build(m))
 	}
-	f.member.Members = append(f.member.Members, members...)
 	return f.member
 }
 
 // hint is how the skeleton orders one container.
 type hint struct {
 	names []string
+	nodes []int32
 	at    map[string]int
-	nodes map[string]int32
 }
 
-func (e *editor) hintOrder(s spot) *hint {
+// rank is a name's place; what the skeleton does not know comes last.
+func (h *hint) rank(name string) int {
+	if h != nil {
+		if i, ok := h.at[name]; ok {
+			return i
+		}
+	}
+	return 1 << 30
+}
+
+// hintOf reads the order of the container at path in the skeleton; nil if there is none.
+func (e *editor) hintOf(path string) *hint {
+	if e.hints == nil {
+		return nil
+	}
+	s, ok := e.hints.containers[path]
+	if !ok {
+		return nil
+	}
 	if h := e.cache[s.node]; h != nil {
 		return h
 	}
-	h := &hint{at: map[string]int{}, nodes: map[string]int32{}}
-	for _, c := range e.hints.tree.Children(s.node) {
-		if !e.hints.live(c) {
-			continue
+	n := e.hints.tree.Nodes[s.node].Len
+	h := &hint{at: make(map[string]int, n), names: make([]string, 0, n), nodes: make([]int32, 0, n)}
+	for c := e.hints.tree.First(s.node); c != jsonc.None; c = e.hints.tree.After(c) {
+		if e.hints.live(c) {
+			name := nameAt(e.hints, s, c)
+			h.at[name] = len(h.names)
+			h.names, h.nodes = append(h.names, name), append(h.nodes, c)
 		}
-		n := nameAt(e.hints, s, c)
-		h.at[n] = len(h.names)
-		h.nodes[n] = c
-		h.names = append(h.names, n)
 	}
 	if e.cache == nil {
 		e.cache = map[int32]*hint{}
@@ -265,5 +317,3 @@ func (e *editor) hintOrder(s spot) *hint {
 	e.cache[s.node] = h
 	return h
 }
-
-func (e *editor) hintAt(s spot) map[string]int32 { return e.hintOrder(s).nodes }

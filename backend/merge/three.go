@@ -140,14 +140,21 @@ func (d *doc) value(k item.Key) item.Value {
 
 func (m *merger) merge(base, local, remote []byte) (Result, error) {
 	m.changes = map[item.Key]item.Value{}
+	remotes, bases := cursor{d: m.remote}, cursor{d: m.base}
+	seen := make([]bool, len(m.remote.atoms))
 	for i := range m.local.atoms {
-		k := m.local.atoms[i].key
-		m.atom(k, m.local.atoms[i].value, m.remote.value(k))
+		a := &m.local.atoms[i]
+		r, at := remotes.value(a.key)
+		if at >= 0 {
+			seen[at] = true
+		}
+		b, _ := bases.value(a.key)
+		m.atom(a.key, b, a.value, r)
 	}
-	for i := range m.remote.atoms {
-		k := m.remote.atoms[i].key
-		if m.local.find(k) == nil {
-			m.atom(k, absent, m.remote.atoms[i].value)
+	for i, s := range seen {
+		if a := &m.remote.atoms[i]; !s {
+			b, _ := bases.value(a.key)
+			m.atom(a.key, b, absent, a.value)
 		}
 	}
 	m.units()
@@ -185,17 +192,42 @@ func (m *merger) merged(k item.Key) (item.Value, bool) {
 	return v, v.Kind != item.Absent
 }
 
+// A cursor finds a document's atoms in about the order in which they stand.
+type cursor struct {
+	d    *doc
+	next int
+}
+
+// value is the value of k, and the number of its atom, -1 if there is none.
+func (c *cursor) value(k item.Key) (item.Value, int) {
+	for i := c.next; i < len(c.d.atoms) && i < c.next+3; i++ {
+		if c.d.atoms[i].key == k {
+			c.next = i + 1
+			return c.d.atoms[i].value, i
+		}
+	}
+	a := c.d.find(k)
+	if a == nil {
+		return absent, -1
+	}
+	i := int(c.d.index[k.Path])
+	if k.Lane != item.LaneValue {
+		i = int(c.d.rest[k])
+	}
+	c.next = i + 1
+	return a.value, i
+}
+
 // atom merges one atom: it records a change of local, a decision or a conflict.
-func (m *merger) atom(k item.Key, l, r item.Value) {
+func (m *merger) atom(k item.Key, b, l, r item.Value) {
 	if l.Kind == r.Kind && bytes.Equal(l.Data, r.Data) {
-		if m.known && !Same(m.t, k, m.base.value(k), l) {
+		if m.known && !Same(m.t, k, b, l) {
 			m.result.decide(k, "both", SameChange)
 		}
 		return
 	}
 	var base *item.Value
 	if m.known {
-		b := m.base.value(k)
 		base = &b
 		switch {
 		case b.Kind == r.Kind && bytes.Equal(b.Data, r.Data):

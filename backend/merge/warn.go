@@ -12,6 +12,8 @@ import (
 type atoms interface {
 	get(k item.Key) (item.Value, bool)
 	each(yield func(k item.Key, v item.Value)) // in any order
+	// differing yields at least the atoms that the sides do not agree about.
+	differing(yield func(k item.Key, v item.Value))
 }
 
 type atomMap map[item.Key]item.Value
@@ -25,6 +27,18 @@ func (m atomMap) each(yield func(item.Key, item.Value)) {
 	for k := range m {
 		if v, ok := m.get(k); ok {
 			yield(k, v)
+		}
+	}
+}
+
+func (m atomMap) differing(yield func(item.Key, item.Value)) { m.each(yield) }
+
+func (d *doc) differing(yield func(item.Key, item.Value)) { d.each(yield) }
+
+func (m *merger) differing(yield func(item.Key, item.Value)) {
+	for _, d := range m.result.Decisions {
+		if v, ok := m.merged(d.Key); ok {
+			yield(d.Key, v)
 		}
 	}
 }
@@ -147,7 +161,7 @@ func white(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r'
 
 // types finds values that one side's change gave another type.
 func (w *warner) types() {
-	w.merged.each(func(k item.Key, v item.Value) {
+	w.merged.differing(func(k item.Key, v item.Value) {
 		if k.Lane != item.LaneValue || v.Kind != item.JSON {
 			return
 		}
@@ -167,7 +181,7 @@ func (w *warner) types() {
 
 // overrides finds language blocks that hide a value which the other side changed.
 func (w *warner) overrides() {
-	w.merged.each(func(k item.Key, v item.Value) {
+	w.merged.differing(func(k item.Key, v item.Value) {
 		if k.Lane != item.LaneValue || !strings.HasPrefix(k.Path, "/[") {
 			return
 		}
@@ -194,7 +208,7 @@ func (w *warner) prefixes() {
 		side string
 	}
 	by := map[string][]snippet{}
-	w.merged.each(func(k item.Key, v item.Value) {
+	w.merged.differing(func(k item.Key, v item.Value) {
 		if k.Lane != item.LaneValue || !strings.HasSuffix(k.Path, "/prefix") || len(k.Segments()) != 2 {
 			return
 		}

@@ -1,6 +1,9 @@
 package jsonc
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // style is how a container that is there lays out its members.
 type style struct {
@@ -60,11 +63,8 @@ func (w *writer) container(c int32, indent string) {
 			seq[i].Node = m.node
 		}
 	}
-	at := make(map[int32]int, len(ps.members))
-	for i, m := range ps.members {
-		at[m.node] = i
-	}
-	headings := w.headings(&ps, seq, at)
+	find := finder{members: ps.members}
+	headings := w.headings(&ps, seq)
 
 	w.out = append(w.out, t.Src[n.Start])
 	w.open, w.trail = false, false
@@ -80,8 +80,8 @@ func (w *writer) container(c int32, indent string) {
 			w.added(pl.New, &st, headings[i], i == 0, comma)
 			continue
 		}
-		n := at[pl.Node]
-		follows := i == 0 && n == 0 || i > 0 && n > 0 && seq[i-1].New == nil && at[seq[i-1].Node] == n-1
+		n := find.at(pl.Node)
+		follows := i == 0 && n == 0 || i > 0 && n > 0 && seq[i-1].New == nil && seq[i-1].Node == ps.members[n-1].node
 		w.kept(&ps.members[n], &st, headings[i], i == 0, follows, comma)
 	}
 	w.tail(c, &ps, &st, indent, headings[len(seq)], len(seq))
@@ -89,11 +89,25 @@ func (w *writer) container(c int32, indent string) {
 	w.open, w.trail = false, false
 }
 
+// finder finds members by their nodes, fastest in the order in which they stand.
+type finder struct {
+	members []piece
+	next    int
+}
+
+func (f *finder) at(node int32) int {
+	if f.next >= len(f.members) || f.members[f.next].node != node {
+		f.next, _ = slices.BinarySearchFunc(f.members, node, func(m piece, n int32) int { return int(m.node) - int(n) })
+	}
+	f.next++
+	return f.next - 1
+}
+
 func (w *writer) copy(from, to int32) { w.out = append(w.out, w.p.t.Src[from:to]...) }
 
 // headings finds, for every place of seq and for the tail, the sections that stay
 // there though their members go: raw text, joined.
-func (w *writer) headings(ps *pieces, seq []Place, at map[int32]int) []string {
+func (w *writer) headings(ps *pieces, seq []Place) []string {
 	hs := make([]string, len(seq)+1)
 	if len(w.p.keep) == 0 {
 		return hs

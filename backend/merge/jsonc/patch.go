@@ -140,13 +140,16 @@ func (w *writer) newline(indent string) {
 	w.open, w.trail = false, false
 }
 
-// comment writes a slot's text, each line indented.
+// comment writes a slot's text, each line indented; the stars of a block stand in line.
 func (w *writer) comment(text, indent string) {
 	for i, line := range strings.Split(text, "\n") {
 		if i > 0 {
 			w.out = append(w.out, w.p.layout.EOL...)
 			if line != "" {
 				w.out = append(w.out, indent...)
+			}
+			if strings.HasPrefix(line, "*") { // within a block comment
+				w.out = append(w.out, ' ')
 			}
 		} else if len(w.out) > 0 && atLineStart(w.out) {
 			w.out = append(w.out, indent...)

@@ -212,13 +212,13 @@ func (t *Tree) lead(p *piece, g gap, k int) {
 	}
 }
 
-// text is what comments say: line ends as LF, the indentation of their first line
-// taken off the others, blank lines between groups kept as one.
+// text is what comments say: line ends as LF, blank lines between groups kept as one,
+// and of the further lines of a block comment the indentation that they share gone.
+// Where the comments stand does not show.
 func (t *Tree) text(cs []comment) string {
 	if len(cs) == 0 {
 		return ""
 	}
-	indent := t.lineIndent(cs[0].start)
 	var b strings.Builder
 	for i, c := range cs {
 		if i > 0 {
@@ -231,20 +231,36 @@ func (t *Tree) text(cs []comment) string {
 				b.WriteString("\n\n")
 			}
 		}
-		body := string(newlines(t.Src[c.start:c.end]))
-		if !strings.Contains(body, "\n") {
-			b.WriteString(strings.TrimRight(body, " \t"))
-			continue
-		}
-		for j, line := range strings.Split(body, "\n") {
+		lines := strings.Split(string(newlines(t.Src[c.start:c.end])), "\n")
+		shared := sharedIndent(lines[1:])
+		for j, line := range lines {
 			if j > 0 {
 				b.WriteByte('\n')
-				line = strings.TrimPrefix(line, indent)
+				line = strings.TrimPrefix(line, shared)
 			}
 			b.WriteString(strings.TrimRight(line, " \t"))
 		}
 	}
 	return b.String()
+}
+
+// sharedIndent is the white space that all lines start with, save blank ones.
+func sharedIndent(lines []string) string {
+	shared, any := "", false
+	for _, l := range lines {
+		rest := strings.TrimLeft(l, " \t")
+		if rest == "" {
+			continue
+		}
+		indent := l[:len(l)-len(rest)]
+		if !any {
+			shared, any = indent, true
+		}
+		for !strings.HasPrefix(indent, shared) {
+			shared = shared[:len(shared)-1]
+		}
+	}
+	return shared
 }
 
 // lineIndent is the white space that the line of offset at starts with.
