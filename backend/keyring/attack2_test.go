@@ -36,6 +36,7 @@ func TestAttack4KDF(t *testing.T) {
 		"no memory given": weak(KDF{Time: 3, Memory: 0, Threads: 4}),
 	})
 	t.Run("changed by the store", func(t *testing.T) {
+		cheap(t)
 		try := func(change func(b *slotBody)) func(*testing.T) bool {
 			return func(t *testing.T) bool {
 				w, laptop, _, _ := family(t)

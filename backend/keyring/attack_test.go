@@ -37,9 +37,24 @@ func attack(t *testing.T, c check, variants map[string]func(t *testing.T) (succe
 // family is a vault of two devices, and an outsider.
 func family(t *testing.T) (w *world, laptop, phone, mallory *Device) {
 	t.Helper()
-	w = newWorld(t, 7)
-	return w, w.first, w.admit(w.first, true), NewDevice(chance(666))
+	f := families[without]
+	if f == nil {
+		f = &founded{w: newWorld(t, 7)}
+		f.phone, f.mallory = f.w.admit(f.w.first, true), NewDevice(chance(666))
+		families[without] = f
+	}
+	c := *f.w
+	c.t, c.rand, c.statements = t, chance(8), maps.Clone(f.w.statements)
+	return &c, c.first, f.phone, f.mallory
 }
+
+type founded struct {
+	w              *world
+	phone, mallory *Device
+}
+
+// families are founded once for each set of checks taken out: founding one takes longer than most attacks.
+var families = map[[checks]bool]*founded{}
 
 // say makes a statement as h, about the vault as it stands, and does not ask whether
 // it counts; claim gives it another author.

@@ -13,12 +13,23 @@ import (
 
 // fleet is a vault of n devices, the first of which admitted the others.
 func fleet(t *testing.T, n int) (*world, []*Device) {
-	w := newWorld(t, 40)
-	ds := []*Device{w.first}
-	for range n - 1 {
-		ds = append(ds, w.admit(w.first, true))
+	if fleets[n].w == nil {
+		w := newWorld(t, 40)
+		ds := []*Device{w.first}
+		for range n - 1 {
+			ds = append(ds, w.admit(w.first, true))
+		}
+		fleets[n].w, fleets[n].ds = w, ds
 	}
-	return w, ds
+	c := *fleets[n].w
+	c.t, c.rand, c.statements = t, chance(41), maps.Clone(c.statements)
+	return &c, slices.Clone(fleets[n].ds)
+}
+
+// fleets are founded once.
+var fleets [5]struct {
+	w  *world
+	ds []*Device
 }
 
 func removal(d *Device) body {
