@@ -65,8 +65,8 @@ func Recall(t item.Type, layers []Layer, disk map[item.Key]item.Value) Basis {
 		if v.Kind == item.Absent {
 			continue
 		}
-		at, shown, held := ls.holder(k)
-		if dots, ok := stands(t, k, ls[at], shown, v); held && ok {
+		at, shown, _ := ls.holder(k)
+		if dots, ok := stands(t, k, ls[at], shown, v); ok {
 			out[k] = BasisAtom{ls[at].Name, v, dots}
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 // Observed is what a disk says that was not recorded.
 type Observed struct {
 	Writes []item.Write // by path, then lane; all for one entry
-	Adopt  Basis        // atoms that need no write: they mean what the state has already
+	Adopt  Basis        // what atoms stand for that have no basis, or another; before the writes
 	// Atoms of the value lane among the writes.
 	Added, Changed, Removed int
 
@@ -91,7 +91,8 @@ func (o *observer) known(k item.Key, v item.Value, b BasisAtom) {
 			return
 		}
 		for _, s := range l.atom(k).Descending(b.Dots) {
-			if sameOnDisk(o.t, k, v, s.Value) {
+			// Orders of other elements mean the same as any; only the very one was recorded.
+			if sameOnDisk(o.t, k, v, s.Value) && (k.Lane != item.LaneOrder || v.Same(s.Value)) {
 				o.out.Adopt[k] = BasisAtom{b.Layer, v, []item.Dot{s.Dot}}
 				return
 			}
@@ -117,15 +118,15 @@ func (o *observer) known(k item.Key, v item.Value, b BasisAtom) {
 func (o *observer) fresh(k item.Key, v item.Value) {
 	at, shown, held := o.layers.holder(k)
 	layer := o.layers[at]
-	if held {
-		if dots, ok := stands(o.t, k, layer, shown, v); ok {
-			o.out.Adopt[k] = BasisAtom{layer.Name, v, dots}
-			return
-		}
+	if dots, ok := stands(o.t, k, layer, shown, v); ok {
+		o.out.Adopt[k] = BasisAtom{layer.Name, v, dots}
+		return
 	}
 	w := item.Write{Item: layer.Name, Key: k, Value: v}
-	if !held {
-		w.Replaces = shown.Dots // tombstones: added again
+	if !held && len(shown.Dots) > 0 && removed(layer.atom(k)) {
+		// Removed there, and here again: as if this disk had seen it go, and now added it.
+		w.Replaces = shown.Dots
+		o.out.Adopt[k] = BasisAtom{layer.Name, item.Value{}, shown.Dots}
 	}
 	switch {
 	case k.Lane == item.LaneSkeleton && held:
@@ -140,6 +141,11 @@ func (o *observer) fresh(k item.Key, v item.Value) {
 		o.write(w)
 		o.count(k, false, true)
 	}
+}
+
+// removed says whether an atom has tombstones alone.
+func removed(a *state.Atom) bool {
+	return !slices.ContainsFunc(a.Live, func(s state.Sibling) bool { return s.Value.Kind != item.Absent })
 }
 
 // stands says which dots a disk's value stands for that was never read back here:

@@ -99,11 +99,17 @@ func (tg *targeter) recorded(k item.Key) bool {
 
 func (tg *targeter) same(k item.Key, disk, v item.Value) bool { return sameOnDisk(tg.t, k, disk, v) }
 
-// take wants a value, which stands for dots.
+// take wants a value, which stands for dots; as the disk has it, where that means
+// the same.
 func (tg *targeter) take(k item.Key, layer item.Name, v item.Value, dots []item.Dot) {
-	if !state.Present(v) {
+	have, on := present(tg.disk, k)
+	switch {
+	case !state.Present(v):
 		v = item.Value{}
-	} else {
+	case on && k.Lane != item.LaneSkeleton && tg.same(k, have, v):
+		v = have
+		tg.out.Want[k] = v
+	default:
 		tg.out.Want[k] = v
 	}
 	tg.out.Basis[k] = BasisAtom{layer, v, dots}

@@ -27,8 +27,9 @@ type Missing struct {
 func (m *Missing) Error() string { return "waits for entry " + m.Dot.String() }
 
 // CanApply says whether e may be applied by somebody who has applied v. It
-// returns nil; *Missing or ErrSkips (keep the entry, try again later); ErrKnown;
-// or ErrForked or ErrMalformed (refuse it).
+// returns nil; *Missing or ErrSkips (keep the entry, try again later); ErrNewer
+// (likewise, until this device is updated); ErrKnown; or ErrForked or ErrMalformed
+// (refuse it).
 //
 // A vector rises only by applying an entry that passed here, or by joining a
 // whole state; never by what somebody else's head claims.
@@ -60,6 +61,7 @@ func CanApply(v item.Vector, e *item.Entry) error {
 
 // consistent says whether the entry can have been written by an honest device:
 // it replaces only what it had seen, so nothing that is still to come.
+// What passes here, Marshal can write so that Unmarshal reads it.
 func consistent(e *item.Entry) error {
 	if e.Seq == 0 || (e.Seq == 1) != (e.Prev == item.Hash{}) {
 		return fmt.Errorf("%w: sequence %d after hash %s", ErrMalformed, e.Seq, e.Prev)
@@ -68,6 +70,15 @@ func consistent(e *item.Entry) error {
 		return fmt.Errorf("%w: %s depends on itself", ErrMalformed, e.Dot())
 	}
 	for _, w := range e.Writes {
+		if !isPath(w.Key.Path) {
+			return fmt.Errorf("%w: %s writes %.100q, which is no path", ErrMalformed, e.Dot(), w.Key.Path)
+		}
+		if w.Value.Kind > item.Hidden {
+			return fmt.Errorf("%w: %s has a value of kind %d", ErrNewer, e.Dot(), w.Value.Kind)
+		}
+		if err := checkValue(w.Value); err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrMalformed, e.Dot(), err)
+		}
 		for _, d := range w.Replaces {
 			own := d.Author == e.Author && d.Seq != 0 && d.Seq < e.Seq
 			if !own && !e.Deps.Covers(d) {
@@ -76,6 +87,11 @@ func consistent(e *item.Entry) error {
 		}
 	}
 	return nil
+}
+
+// isPath says whether an item.Path can be read from p.
+func isPath(p string) bool {
+	return len(p) <= maxPath && (p == "" || p[0] == '/')
 }
 
 // Advance raises v by an entry that was applied whole. hash is the entry's own.

@@ -22,8 +22,8 @@ const (
 )
 
 var (
-	// ErrNewer: a newer version wrote the state. Keep its bytes; read only.
-	ErrNewer = errors.New("state is of a newer version")
+	// ErrNewer: a newer version wrote it. Keep its bytes; read only.
+	ErrNewer = errors.New("written by a newer version")
 	// ErrDamaged: the bytes are no encoded state.
 	ErrDamaged = errors.New("state is damaged")
 )

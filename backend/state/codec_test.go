@@ -111,6 +111,7 @@ func TestCodecRefuses(t *testing.T) {
 		"an author twice":       func(m map[int]any) { a := m[2].([]any); a[0] = a[1] },
 		"a lane too few":        func(m map[int]any) { m[3] = m[3].([]byte)[1:] },
 		"paths out of order":    func(m map[int]any) { m[17].([]byte)[0] = 'z' },
+		"no path":               func(m map[int]any) { copy(m[17].([]byte), "x") },
 		"a path too long":       func(m map[int]any) { m[4].([]byte)[19]++ },
 		"paths left over":       func(m map[int]any) { m[17] = append(m[17].([]byte), 'z') },
 		"an atom of no writes":  func(m map[int]any) { m[5].([]byte)[1] = 0 },

@@ -39,10 +39,13 @@ func read(c *columns) (*Item, error) {
 		last   item.Key
 	)
 	for i := range atoms {
-		if r.paths[i] > maxPath || r.paths[i] > uint64(len(path)) {
+		if r.paths[i] > uint64(len(path)) {
 			return nil, fmt.Errorf("atom %d has a path of %d bytes, %d are left", i, r.paths[i], len(path))
 		}
 		k := item.Key{Lane: item.Lane(c.Lanes[i]), Path: path[:r.paths[i]]}
+		if !isPath(k.Path) {
+			return nil, fmt.Errorf("atom %d has no path, but %.100q", i, k.Path)
+		}
 		path = path[r.paths[i]:]
 		if i > 0 && CompareKeys(last, k) >= 0 {
 			return nil, fmt.Errorf("atom %d is out of order", i)

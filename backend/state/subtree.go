@@ -20,7 +20,7 @@ func showSubtrees(t item.Type, it *Item, view map[item.Key]Shown, strategy func(
 	below := make(map[item.Key][]item.Key) // of each topmost value that does not yield
 	var yields []item.Key
 	for k, s := range view {
-		if k.Lane != item.LaneValue || !shows(it, k, s) {
+		if k.Lane != item.LaneValue || !isPath(k.Path) || !shows(it, k, s) {
 			continue
 		}
 		var root item.Key
