@@ -28,6 +28,13 @@ type OpenConflict struct {
 	Remote state.Sibling // the newest other
 	Others []state.Sibling
 	Since  time.Time
+
+	Conflict *state.Conflict // what plan.Resolve takes
+}
+
+// Side is which of the conflict's sides a sibling is; -1: none.
+func (o *OpenConflict) Side(s state.Sibling) int {
+	return slices.IndexFunc(o.Conflict.Sides, func(x state.Sibling) bool { return x.Dot == s.Dot })
 }
 
 // Conflicts lists what waits for a decision: of one item and its overlays, or all.
@@ -115,7 +122,7 @@ func (e *Engine) ownDots(n item.Name) (map[item.Key][]item.Dot, error) {
 }
 
 func (e *Engine) open(n item.Name, it *state.Item, c *state.Conflict, own map[item.Key][]item.Dot) OpenConflict {
-	o := OpenConflict{Item: n, Key: c.Key, Keys: c.Keys, Reason: c.Reason, Base: c.Base, Label: merge.Label(n.Type(), c.Key)}
+	o := OpenConflict{Item: n, Conflict: c, Key: c.Key, Keys: c.Keys, Reason: c.Reason, Base: c.Base, Label: merge.Label(n.Type(), c.Key)}
 	mine := e.sideHere(it, c, own)
 	rest := slices.Clone(c.Sides)
 	if mine >= 0 {
@@ -173,14 +180,26 @@ func (e *Engine) sideHere(it *state.Item, c *state.Conflict, own map[item.Key][]
 	return -1
 }
 
-// Decide writes a person's choice. value is what every atom of the conflict gets:
-// for a subtree the side's own atoms stay, all others are removed.
-func (e *Engine) Decide(n item.Name, writes []item.Write, note string) error {
+// Decide records a person's choices: writes that plan.Resolve or Keep made.
+func (e *Engine) Decide(writes []item.Write, note string) error {
+	return e.recordAs(item.Resolve, writes, note)
+}
+
+// Configure records writes that move atoms between layers.
+func (e *Engine) Configure(writes []item.Write, note string) error {
+	return e.recordAs(item.Config, writes, note)
+}
+
+// Restore records writes that bring back what was.
+func (e *Engine) Restore(writes []item.Write, note string) error {
+	return e.recordAs(item.Restore, writes, note)
+}
+
+func (e *Engine) recordAs(a item.Action, writes []item.Write, note string) error {
 	if len(writes) == 0 {
 		return nil
 	}
-	action := item.Resolve
-	_, err := e.record(change{action: action, note: note, writes: writes})
+	_, err := e.record(change{action: a, note: note, writes: writes})
 	return err
 }
 
@@ -240,4 +259,81 @@ func (e *Engine) settle() error {
 		}
 	}
 	return nil
+}
+
+// A Choice is what a person decided; see plan.Choice.
+type Choice = plan.Choice
+
+// Choose makes the writes that decide a conflict.
+func (e *Engine) Choose(ctx context.Context, o *OpenConflict, c Choice) ([]item.Write, error) {
+	shown, it, err := e.View(ctx, o.Item)
+	if err != nil {
+		return nil, err
+	}
+	if c.Side >= 0 && o.Conflict.Below != c.Side {
+		// A file's side was made a text to be merged; what is written is what its device wrote.
+		if a := it.Atoms[o.Key]; a != nil {
+			if s, ok := a.Find(o.Conflict.Sides[c.Side].Dot); ok && s.Value.Kind == item.Blob {
+				c = Choice{Side: -1, Values: map[item.Key]item.Value{o.Key: s.Value}}
+			}
+		}
+	}
+	for k, v := range c.Values {
+		big, err := e.stored(ctx, o.Item, v)
+		if err != nil {
+			return nil, err
+		}
+		c.Values[k] = big
+	}
+	return plan.Resolve(o.Item, it, shown, o.Conflict, c)
+}
+
+// Shown is an item's atoms as this device shows them: with own, its side where
+// devices disagree; else such atoms are left out.
+func (e *Engine) Shown(ctx context.Context, n item.Name, own bool) (map[item.Key]item.Value, error) {
+	shown, _, err := e.View(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	out := map[item.Key]item.Value{}
+	for k, s := range shown {
+		if s.Conflict == nil && state.Present(s.Value) {
+			out[k] = s.Value
+		}
+	}
+	if !own {
+		return out, nil
+	}
+	open, err := e.conflictsOf(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range open {
+		if state.Present(o.Local.Value) && o.Side(o.Local) != o.Conflict.Below {
+			out[o.Key] = o.Local.Value
+		}
+	}
+	return out, nil
+}
+
+// ApplyNow writes what is decided to this device's files, without the store. It
+// says whether everything could be written.
+func (e *Engine) ApplyNow(ctx context.Context) (bool, error) {
+	if e.meta.Doubt {
+		return false, nil
+	}
+	for _, r := range e.reps {
+		r.rows = nil
+	}
+	r := &Round{}
+	if err := e.recoverAside(); err != nil {
+		return false, err
+	}
+	if err := e.look(ctx, RoundOptions{}, r, map[item.Name]bool{}); err != nil || r.Caught != nil {
+		return false, err
+	}
+	if err := e.apply(ctx, RoundOptions{}, r, map[item.Name]bool{}); err != nil {
+		return false, err
+	}
+	return len(r.Waiting) == 0, nil
 }

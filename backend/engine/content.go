@@ -238,3 +238,38 @@ func (e *Engine) copyTo(ctx context.Context, w io.Writer, v item.Value) error {
 	}
 	return r.Copy(ctx, w, v.Large, nil)
 }
+
+// stored makes a value that a person gave one that can be recorded: a large text of
+// an added folder becomes chunks.
+func (e *Engine) stored(ctx context.Context, n item.Name, v item.Value) (item.Value, error) {
+	if n.Type() != item.Files || v.Kind != item.Text {
+		return v, nil
+	}
+	if v.Mode == 0 {
+		v.Mode = 0o644
+	}
+	if len(v.Data) <= SmallFile {
+		return v, nil
+	}
+	w, err := e.writer()
+	if err != nil {
+		return v, err
+	}
+	c, err := w.Add(ctx, bytes.NewReader(v.Data))
+	if err != nil {
+		return v, err
+	}
+	packs, err := w.Flush(ctx)
+	if err != nil {
+		return v, err
+	}
+	for _, p := range packs {
+		addPack(e.packs, p)
+	}
+	if len(packs) > 0 {
+		if _, err := e.record(change{action: item.Control, note: "content of a decision", packs: packs}); err != nil {
+			return v, err
+		}
+	}
+	return item.Value{Kind: item.Blob, Large: c, Mode: v.Mode}, nil
+}

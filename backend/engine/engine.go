@@ -73,6 +73,7 @@ type Engine struct {
 	chunks *chunk.Reader
 	strat  map[string]state.Strategy
 	depths map[string]int                     // of rowDepth
+	past   map[item.Dot]*item.Entry           // all entries here; nil until needed
 	texts  map[item.Name]map[item.Hash][]byte // sides of files in conflict that are texts
 
 	strategyMoved bool // every item is to be looked at again
@@ -152,7 +153,7 @@ func Open(cfg Config, sources []Source) (*Engine, error) {
 func (e *Engine) load() error {
 	e.items, e.texts = map[item.Name]*state.Item{}, map[item.Name]map[item.Hash][]byte{}
 	e.packs, e.chunks, e.strat = nil, nil, nil
-	e.depths = map[string]int{}
+	e.depths, e.past = map[string]int{}, nil
 	e.meta = meta{}
 	for _, r := range e.reps {
 		r.rows, r.intents = nil, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -282,4 +283,159 @@ func (e *Engine) backfill(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Wrote is the value that a dot gave an atom, if state or a record here has it.
+func (e *Engine) Wrote(n item.Name, k item.Key, d item.Dot) (item.Value, bool) {
+	if it, err := e.item(n); err == nil && it.Atoms[k] != nil {
+		if s, ok := it.Atoms[k].Find(d); ok {
+			return s.Value, true
+		}
+	}
+	if e.past == nil {
+		all, err := e.entries()
+		if err != nil {
+			return item.Value{}, false
+		}
+		e.past = map[item.Dot]*item.Entry{}
+		for _, p := range all {
+			e.past[p.Entry.Dot()] = p.Entry
+		}
+	}
+	en := e.past[d]
+	if en == nil {
+		return item.Value{}, false
+	}
+	for _, w := range en.Writes {
+		if w.Item == n && w.Key == k {
+			return w.Value, true
+		}
+	}
+	return item.Value{}, false
+}
+
+// ShownOf is what a past state shows: where devices disagreed, the latest.
+func (e *Engine) ShownOf(n item.Name, it *state.Item) map[item.Key]item.Value {
+	out := map[item.Key]item.Value{}
+	for k, s := range state.View(n.Type(), it, state.Always(state.Latest)) {
+		if state.Present(s.Value) {
+			out[k] = s.Value
+		}
+	}
+	return out
+}
+
+// Bring makes the writes that give an item the atoms that it once had.
+func (e *Engine) Bring(ctx context.Context, n item.Name, was map[item.Key]item.Value) ([]item.Write, error) {
+	shown, it, err := e.View(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	keys := map[item.Key]bool{}
+	for k := range shown {
+		keys[k] = true
+	}
+	for k := range was {
+		keys[k] = true
+	}
+	var ws []item.Write
+	differs := false
+	for _, k := range sortedKeys(keys) {
+		s := shown[k]
+		v := was[k]
+		same := s.Conflict == nil && (state.Present(v) == state.Present(s.Value)) && (!state.Present(v) || state.Same(n.Type(), k, s.Value, v))
+		if same {
+			continue
+		}
+		w := item.Write{Item: n, Key: k, Value: v}
+		if a := it.Atoms[k]; a != nil {
+			w.Replaces = a.Dots()
+		} else if v.Kind == item.Absent {
+			continue
+		}
+		differs = differs || k.Lane != item.LaneSkeleton && k.Lane != item.LaneOrder
+		ws = append(ws, w)
+	}
+	if !differs {
+		return nil, nil
+	}
+	return ws, nil
+}
+
+// Tip is the hash of this device's last entry: the version that it just wrote.
+func (e *Engine) Tip() item.Hash { return e.meta.Chain }
+
+// Content returns a value's bytes, at most limit of them.
+func (e *Engine) Content(ctx context.Context, v item.Value, limit int64) ([]byte, error) {
+	return e.bytesOf(ctx, v, limit)
+}
+
+// CopyContent writes a value's bytes.
+func (e *Engine) CopyContent(ctx context.Context, w io.Writer, v item.Value) error {
+	return e.copyTo(ctx, w, v)
+}
+
+// Overlay moves what is shown of a key, and all below it, to a layer of an item:
+// "device" or "os" writes it there, over the shared value; "shared" takes it back
+// into the shared item, and out of the layers above. It says whether there is such a key.
+func (e *Engine) Overlay(n item.Name, p item.Path, layer string) (bool, error) {
+	names := e.layersOf(n)
+	to := map[string]int{"device": 0, "os": 1, "shared": 2}[layer]
+	layers, err := e.layers(n)
+	if err != nil {
+		return false, err
+	}
+	shownIn := map[item.Name]map[item.Key]state.Shown{}
+	for _, l := range layers {
+		shownIn[l.Name] = l.Shown
+	}
+	prefix := p.String()
+	within := func(k item.Key) bool {
+		return k.Lane == item.LaneValue && (k.Path == prefix || strings.HasPrefix(k.Path, prefix+"/"))
+	}
+	now := map[item.Key]item.Value{}
+	for i := len(names) - 1; i >= 0; i-- {
+		for k, s := range shownIn[names[i]] {
+			if !within(k) || s.Conflict != nil {
+				continue
+			}
+			if s.Value.Kind == item.Hidden {
+				delete(now, k)
+			} else if state.Present(s.Value) {
+				now[k] = s.Value
+			}
+		}
+	}
+	if len(now) == 0 {
+		return false, nil
+	}
+	var ws []item.Write
+	put := func(name item.Name, k item.Key, v item.Value) error {
+		it, err := e.item(name)
+		if err != nil {
+			return err
+		}
+		w := item.Write{Item: name, Key: k, Value: v}
+		if a := it.Atoms[k]; a != nil {
+			if len(a.Live) == 1 && a.Live[0].Value.Same(v) {
+				return nil
+			}
+			w.Replaces = a.Dots()
+		} else if v.Kind == item.Absent {
+			return nil
+		}
+		ws = append(ws, w)
+		return nil
+	}
+	for _, k := range sortedKeys(now) {
+		if err := put(names[to], k, now[k]); err != nil {
+			return false, err
+		}
+		for i := range names[:to] {
+			if err := put(names[i], k, item.Value{}); err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, e.Configure(ws, "layer "+layer+" for "+strings.Join(p, " › "))
 }

@@ -211,7 +211,7 @@ func (e *Engine) read(l *look) error {
 func (e *Engine) take(l *look, raw []byte, info disk.Info) error {
 	l.raw, l.info, l.exists, l.fresh = raw, info, true, true
 	l.hash = sha256.Sum256(raw)
-	doc, err := merge.Atomize(l.item.Type(), raw, l.rep.src.Options(l.item))
+	doc, err := merge.Atomize(l.item.Type(), raw, l.rep.src.Options(l.item, raw))
 	if err != nil {
 		l.fresh = false
 		return err
@@ -226,7 +226,7 @@ func (e *Engine) compare(l *look, mask [8]byte) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.item, err)
 	}
-	ignore := l.rep.src.Options(l.item).Ignore
+	ignore := l.rep.src.Options(l.item, l.raw).Ignore
 	if l.item.Type() == item.Files {
 		ignore = nil
 	}

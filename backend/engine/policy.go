@@ -238,3 +238,10 @@ func (e *Engine) Detached(id string) error {
 		return nil
 	})
 }
+
+// MasksIn is Masks of a database over which no engine is open yet: an engine's sources
+// depend on them.
+func MasksIn(db localdb.DB) ([]string, error) {
+	e := &Engine{db: db, items: map[item.Name]*state.Item{}}
+	return e.Masks()
+}

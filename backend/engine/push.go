@@ -391,8 +391,8 @@ func (e *Engine) entryCount() int {
 	return n
 }
 
-// unsent is how many entries the store does not have.
-func (e *Engine) unsent() (int, error) {
+// Unsent is how many entries the store does not have.
+func (e *Engine) Unsent() (int, error) {
 	c, _, err := e.loadCursor()
 	return int(e.meta.Seq - c.Seq), err
 }

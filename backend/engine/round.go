@@ -17,6 +17,7 @@ type RoundOptions struct {
 	Types          map[item.Type]bool // nil: all
 	NoPush         bool
 	NoApply        bool
+	NoObserve      bool // only read the store
 	AcceptRemovals bool
 }
 
@@ -88,6 +89,12 @@ func (e *Engine) Round(ctx context.Context, o RoundOptions) (r *Round, err error
 		if r.Offline != nil {
 			return r, nil
 		}
+	}
+	if o.NoObserve {
+		if l != nil && !doubt {
+			err = e.pullInto(ctx, l, r)
+		}
+		return r, err
 	}
 	if err := e.recoverAside(); err != nil {
 		return r, err

@@ -25,8 +25,9 @@ type Source interface {
 	// Locate says where an item is kept here; false if this source does not
 	// carry it, an error if its name can't be a file here.
 	Locate(n item.Name) (path string, ok bool, err error)
-	// Options say how an item's document is taken apart here.
-	Options(n item.Name) merge.Options
+	// Options say how an item's document is taken apart here. raw is its content, of which
+	// masks may depend; nil if there is none.
+	Options(n item.Name, raw []byte) merge.Options
 	// MaskPrint changes whenever Options' masks do.
 	MaskPrint() [8]byte
 }

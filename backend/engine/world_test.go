@@ -188,7 +188,7 @@ func (s *userDir) Collection() string { return s.collection }
 func (s *userDir) Root() string       { return s.root }
 func (s *userDir) MaskPrint() [8]byte { return s.print }
 
-func (s *userDir) Options(n item.Name) merge.Options {
+func (s *userDir) Options(n item.Name, _ []byte) merge.Options {
 	o := merge.Options{Platform: "linux"}
 	if n.Type() == item.Settings {
 		o.Ignore = s.ignore
@@ -243,12 +243,12 @@ func (s *userDir) Locate(n item.Name) (string, bool, error) {
 // filesDir is an added folder.
 type filesDir struct{ id, root, collection string }
 
-func (s *filesDir) ID() string                      { return s.id }
-func (s *filesDir) Label() string                   { return s.collection }
-func (s *filesDir) Collection() string              { return s.collection }
-func (s *filesDir) Root() string                    { return s.root }
-func (s *filesDir) MaskPrint() [8]byte              { return [8]byte{} }
-func (s *filesDir) Options(item.Name) merge.Options { return merge.Options{} }
+func (s *filesDir) ID() string                              { return s.id }
+func (s *filesDir) Label() string                           { return s.collection }
+func (s *filesDir) Collection() string                      { return s.collection }
+func (s *filesDir) Root() string                            { return s.root }
+func (s *filesDir) MaskPrint() [8]byte                      { return [8]byte{} }
+func (s *filesDir) Options(item.Name, []byte) merge.Options { return merge.Options{} }
 
 func (s *filesDir) Documents(f disk.FS) ([]Doc, error) {
 	if _, err := f.Stat(s.root); err != nil {

@@ -170,7 +170,7 @@ func (e *Engine) writeOne(r *replica, n item.Name) (bool, error) {
 	}
 	var out []byte
 	if len(target.Want) > 0 || l.exists {
-		out, err = merge.Render(n.Type(), l.raw, target.Want, r.src.Options(n))
+		out, err = merge.Render(n.Type(), l.raw, target.Want, r.src.Options(n, l.raw))
 		if err != nil {
 			return false, fmt.Errorf("laying out %s: %w", n, err)
 		}
@@ -187,7 +187,7 @@ func (e *Engine) target(l *look) (plan.Targeted, []plan.Layer, error) {
 	if err != nil {
 		return plan.Targeted{}, nil, stop(err)
 	}
-	ignore := l.rep.src.Options(l.item).Ignore
+	ignore := l.rep.src.Options(l.item, l.raw).Ignore
 	l.basis, l.aside = basis.Split(ignore)
 	layers, err := e.layers(l.item)
 	if err != nil {
@@ -366,7 +366,7 @@ func (e *Engine) removeDoc(l *look, t plan.Targeted) error {
 // readBack moves the basis to what the file holds now (E2): atoms that did not
 // come out as wanted keep their basis, and are tried again.
 func (e *Engine) readBack(l *look, t plan.Targeted, out []byte, after disk.Info) error {
-	doc, err := merge.Atomize(l.item.Type(), out, l.rep.src.Options(l.item))
+	doc, err := merge.Atomize(l.item.Type(), out, l.rep.src.Options(l.item, l.raw))
 	if err != nil {
 		return fmt.Errorf("reading %s back: %w", l.path, err)
 	}
