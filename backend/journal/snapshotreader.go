@@ -69,12 +69,8 @@ func (s *SnapshotReader) Next() (*SnapshotItem, *item.Pack, error) {
 	return nil, nil, s.err
 }
 
-// end checks, after the last part, that nothing follows and that the whole is
-// what its name says.
+// end checks, after the last part, that the whole is what its name says.
 func (s *SnapshotReader) end() error {
-	if checkLast.fails(s.left != 0) {
-		return fmt.Errorf("%w: %d bytes behind its end", ErrFormat, s.left)
-	}
 	if checkHash.fails(item.Hash(s.sum.Sum(nil)) != s.ref.Name) {
 		return ErrChanged
 	}
