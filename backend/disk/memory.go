@@ -236,11 +236,7 @@ func (m *memory) readDir(dir string) ([]Info, error) {
 }
 
 func (m *memory) scan(root string, fn func(Info, error) error) error {
-	infos, err := m.readDir(root)
-	if err != nil {
-		return err
-	}
-	return walk(m, infos, fn)
+	return walk(root, func() func(string) ([]Info, error) { return m.readDir }, 0, fn)
 }
 
 func (m *memory) held(p string) bool {

@@ -112,9 +112,7 @@ func absolute(sys System, rel string) bool {
 
 // upwards finds empty and dot segments, too: they would give one file two names.
 func upwards(sys System, rel string) bool {
-	if strings.HasPrefix(rel, "/") {
-		rel = rel[1:]
-	}
+	rel = strings.TrimPrefix(rel, "/")
 	if sys == Windows {
 		rel = strings.ReplaceAll(rel, `\`, "/")
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -65,3 +66,6 @@ func (system) tag() string {
 	rand.Read(b[:]) // never fails: crypto/rand's own promise
 	return strings.ToLower(tags.EncodeToString(b[:]))
 }
+
+// scanWorkers is how many goroutines list ahead of a scan, besides the one that scans.
+func scanWorkers() int { return min(runtime.GOMAXPROCS(0), 4) - 1 }

@@ -22,18 +22,11 @@ func (system) readDir(dir string) ([]Info, error) {
 }
 
 func (system) scan(root string, fn func(Info, error) error) error {
-	var l lister
-	infos, err := l.list(root)
-	if err != nil {
-		return err
-	}
-	return walk(&l, infos, fn)
+	return walk(root, func() func(string) ([]Info, error) { return new(lister).list }, scanWorkers(), fn)
 }
 
 // A lister lists directories, reusing its buffer.
 type lister struct{ buf []byte }
-
-func (l *lister) readDir(dir string) ([]Info, error) { return l.list(dir) }
 
 func (l *lister) list(dir string) (infos []Info, err error) {
 	fd, err := retry(func() (int, error) {

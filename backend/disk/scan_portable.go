@@ -35,9 +35,5 @@ func (system) readDir(dir string) ([]Info, error) {
 }
 
 func (s system) scan(root string, fn func(Info, error) error) error {
-	infos, err := s.readDir(root)
-	if err != nil {
-		return err
-	}
-	return walk(s, infos, fn)
+	return walk(root, func() func(string) ([]Info, error) { return s.readDir }, scanWorkers(), fn)
 }

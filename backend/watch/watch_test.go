@@ -132,7 +132,6 @@ func TestWatcher(t *testing.T) {
 		}
 
 		// A save by renaming, as the system tells it.
-		begin = time.Now()
 		f.events <- fsnotify.Event{Name: p("settings.json.tmp"), Op: fsnotify.Create}
 		f.events <- fsnotify.Event{Name: p("settings.json.tmp"), Op: fsnotify.Rename}
 		f.events <- fsnotify.Event{Name: p("settings.json"), Op: fsnotify.Create}
