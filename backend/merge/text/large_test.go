@@ -44,6 +44,9 @@ func large(n, percent int, seed uint64) (base, local, remote []byte) {
 
 // More distinct lines than there are runes.
 func TestMoreLinesThanRunes(t *testing.T) {
+	if slowness > 1 {
+		t.Skip("skipped: nothing to race for, and slow")
+	}
 	const n = 1_200_000
 	var doc []byte
 	for i := range n {
@@ -94,6 +97,9 @@ func repetitive(n, kinds int) (base, local, remote []byte) {
 // Repetitive text has few lines that are unique; it ends in time all the same,
 // counted in steps, and loses nothing.
 func TestRepetitive(t *testing.T) {
+	if slowness > 1 {
+		t.Skip("skipped: nothing to race for, and slow")
+	}
 	for _, kinds := range []int{1, 2, 3, 50} {
 		b, l, r := repetitive(50_000, kinds)
 		start := time.Now()
@@ -109,6 +115,9 @@ func TestRepetitive(t *testing.T) {
 // Texts that share all their lines and no order can't be compared in time: that
 // is one conflict, and said to be coarse.
 func TestCoarse(t *testing.T) {
+	if slowness > 1 {
+		t.Skip("skipped: nothing to race for, and slow")
+	}
 	laps := func(step int) (out []byte) {
 		for i := range 40_000 {
 			out = fmt.Appendf(out, "%d\n", i*step%1009)

@@ -10,7 +10,7 @@ import (
 )
 
 func TestIdentity(t *testing.T) { // T4
-	each(t, 20_000, func(t testing.TB, m *maker) {
+	each(t, 10_000, func(t testing.TB, m *maker) {
 		b, l, _ := m.three()
 		for _, v := range [][3][]byte{{b, l, b}, {b, b, l}, {b, l, l}, {nil, l, l}} {
 			r := Merge(v[0], v[1], v[2])
@@ -36,7 +36,7 @@ func TestIdentityOfEndings(t *testing.T) {
 }
 
 func TestSymmetry(t *testing.T) { // T3
-	each(t, 30_000, func(t testing.TB, m *maker) {
+	each(t, 20_000, func(t testing.TB, m *maker) {
 		b, l, r := m.three()
 		x, y := Merge(b, l, r), Merge(b, r, l)
 		if x.Clean != y.Clean || len(x.Chunks) != len(y.Chunks) {
@@ -56,7 +56,7 @@ func TestSymmetry(t *testing.T) { // T3
 }
 
 func TestPartition(t *testing.T) { // T2
-	each(t, 30_000, func(t testing.TB, m *maker) {
+	each(t, 20_000, func(t testing.TB, m *maker) {
 		b, l, r := m.three()
 		checkPartition(t, b, l, r, Merge(b, l, r))
 	})
