@@ -43,10 +43,16 @@ func View(t item.Type, it *Item, strategy func(item.Key) Strategy) map[item.Key]
 		strategy = Always(Merge)
 	}
 	view := make(map[item.Key]Shown, len(it.Atoms))
+	dots := make([]item.Dot, 0, len(it.Atoms)) // of all atoms, in one piece where it lasts
 	for k, a := range it.Atoms {
-		if len(a.Live) > 0 {
-			view[k] = show(t, k, a, strategy(k))
+		if len(a.Live) == 0 {
+			continue
 		}
+		n := len(dots)
+		for i := range a.Live {
+			dots = append(dots, a.Live[i].Dot)
+		}
+		view[k] = show(t, k, a, dots[n:len(dots):len(dots)], strategy(k))
 	}
 	showSubtrees(t, it, view, strategy)
 	return view
@@ -63,9 +69,8 @@ func View(t item.Type, it *Item, strategy func(item.Key) Strategy) map[item.Key]
 //	else                asks           latest                  asks
 //
 // First is by dot order, and passes over tombstones.
-func show(t item.Type, k item.Key, a *Atom, s Strategy) Shown {
-	first := a.Live[0]
-	out := Shown{Value: first.Value, Dots: a.Dots()}
+func show(t item.Type, k item.Key, a *Atom, dots []item.Dot, s Strategy) Shown {
+	out := Shown{Value: a.Live[0].Value, Dots: dots}
 	if len(a.Live) == 1 {
 		return out
 	}
