@@ -51,12 +51,12 @@ var allowed = map[string]string{
 	"watch":             "",
 
 	// Errors in a person's words: knows the codes of all below the engine.
-	"problem": "merge store store/driver disk localdb",
+	"problem": "merge store store/driver disk localdb keyring journal chunk seal",
 
 	// The round, and what every face asks.
 	"engine": "item state plan merge journal store store/driver chunk keyring seal localdb disk watch problem",
-	"vault": "item state plan merge journal store store/driver chunk keyring seal localdb disk watch problem " +
-		"engine editor store/folderstore",
+	"vault": "item state plan merge merge/text journal store store/driver chunk keyring seal localdb disk watch problem " +
+		"engine editor store/folderstore merge/text",
 
 	// Faces.
 	"cmd/plait": "*",
@@ -93,7 +93,7 @@ var vendors = map[string]string{
 	"github.com/dgraph-io/badger/v4":  "localdb",
 	"github.com/fsnotify/fsnotify":    "watch store/folderstore",
 	"github.com/fxamacker/cbor/v2":    "state keyring chunk journal localdb engine vault",
-	"github.com/google/uuid":          "item",
+	"github.com/google/uuid":          "item vault",
 	"github.com/klauspost/compress":   "chunk journal engine",
 	"github.com/sergi/go-diff":        "merge/text",
 	"github.com/skip2/go-qrcode":      "cmd/plait",

@@ -76,6 +76,7 @@ type Engine struct {
 	past   map[item.Dot]*item.Entry           // all entries here; nil until needed
 	texts  map[item.Name]map[item.Hash][]byte // sides of files in conflict that are texts
 
+	spoolClean    bool
 	strategyMoved bool // every item is to be looked at again
 }
 

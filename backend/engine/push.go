@@ -142,6 +142,29 @@ func sameCover(a, b item.Vector) bool {
 	return true
 }
 
+// cleanSpool deletes, once, what a crash left in the spool that no entry names.
+func (e *Engine) cleanSpool() error {
+	if e.spoolClean {
+		return nil
+	}
+	keep := map[item.Hash]bool{}
+	err := e.db.View(func(tx localdb.Tx) error {
+		return tx.Scan(rowPackOut, func(k string, _ []byte) error {
+			h, err := parseHash(k[len(rowPackOut):])
+			keep[h] = true
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if err := e.cfg.Spool.Clean(keep); err != nil {
+		return fmt.Errorf("cleaning the spool: %w", err)
+	}
+	e.spoolClean = true
+	return nil
+}
+
 // pushPacks sends the packs that wait in the spool, a few at a time.
 func (e *Engine) pushPacks(ctx context.Context) error {
 	var names []item.Hash

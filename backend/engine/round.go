@@ -70,6 +70,9 @@ func (e *Engine) Round(ctx context.Context, o RoundOptions) (r *Round, err error
 	for _, rep := range e.reps {
 		rep.rows = nil
 	}
+	if err := e.cleanSpool(); err != nil {
+		return r, err
+	}
 	l := e.reach(ctx, r)
 	if l != nil {
 		if err := e.checkOwn(l, r); err != nil {

@@ -33,6 +33,18 @@ func packName(h item.Hash) string { return store.HashName(store.Packs, h) }
 // will in the store.
 type FolderSpool struct{ chunk.DirSpool }
 
+// Create implements chunk.Spool. The folder is made with the first pack.
+func (s FolderSpool) Create() (chunk.SpoolFile, error) {
+	f, err := s.DirSpool.Create()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if err := os.MkdirAll(string(s.DirSpool), 0o700); err != nil {
+		return nil, err
+	}
+	return s.DirSpool.Create()
+}
+
 // Put implements Spool.
 func (s FolderSpool) Put(ctx context.Context, st *store.Store, name item.Hash) error {
 	return st.PutFile(ctx, packName(name), s.Path(name))
