@@ -41,10 +41,8 @@ func sides(n, edits int) (base, local, remote []byte) {
 			switch i % 4 {
 			case 0:
 				return "", false
-			case 1:
-				return fmt.Sprintf("[%d, %d]", me, i), true
 			}
-			return fmt.Sprintf("\"side %d\"", me), true
+			return fmt.Sprint(i*10 + me), true
 		}
 	}
 	return settingsText(n, side(-1)), settingsText(n, side(1)), settingsText(n, side(2))

@@ -25,7 +25,7 @@ func Atomize(t item.Type, text []byte, o Options) (Doc, error) {
 	}
 	atoms := make(map[item.Key]item.Value, len(d.atoms)+1)
 	for i := range d.atoms {
-		atoms[d.atoms[i].key] = d.atoms[i].value
+		atoms[d.atoms[i].key] = d.atoms[i].value()
 	}
 	if s := d.skeleton(); len(s) > 0 {
 		atoms[skeletonKey] = item.Value{Kind: item.Text, Data: s}
@@ -57,9 +57,17 @@ type doc struct {
 }
 
 type atom struct {
-	key   item.Key
-	value item.Value
-	node  int32 // of a value; of a comment the slot's owner
+	key  item.Key
+	data []byte
+	node int32 // of a value; of a comment the slot's owner
+}
+
+// value is what the atom holds: JSON for values and orders, text for comments.
+func (a *atom) value() item.Value {
+	if a.key.Lane == item.LaneValue || a.key.Lane == item.LaneOrder {
+		return jsonValue(a.data)
+	}
+	return item.Value{Kind: item.Text, Data: a.data}
 }
 
 // spot is a container and how its members are cut.
@@ -97,18 +105,17 @@ func cut(t item.Type, text []byte, o Options, like *doc) (*doc, error) {
 func (d *doc) outer() {
 	lead, trail := d.tree.Outer()
 	if lead != "" {
-		d.add(item.Key{Lane: item.LaneComment}, textValue(lead), d.tree.Root())
+		d.add(item.Key{Lane: item.LaneComment}, []byte(lead), d.tree.Root())
 	}
 	if trail != "" {
-		d.add(item.Key{Lane: item.LaneTrail}, textValue(trail), d.tree.Root())
+		d.add(item.Key{Lane: item.LaneTrail}, []byte(trail), d.tree.Root())
 	}
 }
 
-func textValue(s string) item.Value   { return item.Value{Kind: item.Text, Data: []byte(s)} }
 func jsonValue(raw []byte) item.Value { return item.Value{Kind: item.JSON, Data: raw} }
 
-func (d *doc) add(k item.Key, v item.Value, node int32) {
-	d.atoms = append(d.atoms, atom{k, v, node})
+func (d *doc) add(k item.Key, data []byte, node int32) {
+	d.atoms = append(d.atoms, atom{k, data, node})
 }
 
 // pathString is the walk's present path; an earlier document's string where equal.
@@ -150,7 +157,7 @@ func (d *doc) pop(n, segs int) {
 func (d *doc) walk(i int32, r *rule, field string) {
 	n := &d.tree.Nodes[i]
 	if !r.container(n.Kind) {
-		d.add(item.Key{Path: d.pathString()}, jsonValue(d.tree.Raw(i)), i)
+		d.add(item.Key{Path: d.pathString()}, d.tree.Raw(i), i)
 		return
 	}
 	path := string(d.path)
@@ -162,7 +169,7 @@ func (d *doc) walk(i int32, r *rule, field string) {
 		kept--
 	}
 	if kept == 0 && path != "" {
-		d.add(item.Key{Path: path}, jsonValue(emptyOf(n.Kind)), i)
+		d.add(item.Key{Path: path}, emptyOf(n.Kind), i)
 	}
 	d.comments(i)
 }
@@ -338,7 +345,7 @@ func (d *doc) comments(i int32) {
 			}
 			owner = d.place(i, c.Node, r, path)
 		}
-		d.add(slotKey(owner, c.Slot), textValue(c.Text), c.Node)
+		d.add(slotKey(owner, c.Slot), []byte(c.Text), c.Node)
 	})
 }
 

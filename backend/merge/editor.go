@@ -23,7 +23,6 @@ type editor struct {
 	orders   map[int32][]item.Key
 	comments map[string][]change // by owner
 	inner    map[string][]byte   // {} and [] with the comments put into them, by path
-	cache    map[int32]*hint     // by the skeleton's container
 }
 
 // fresh is a member that the document does not have yet.
@@ -183,7 +182,7 @@ func (e *editor) make(path string) (*fresh, error) {
 			e.made[at] = &fresh{path: at, seg: field, rule: leaf, member: says} // for its comments
 		}
 	} else {
-		f.member.Key = e.key(up, segs[0])
+		f.member.Key = e.key(path, segs[0])
 	}
 	switch {
 	case f.rule.list != nil:
@@ -265,10 +264,16 @@ func (e *editor) holder(path string) (up string, segs item.Path, r *rule, err er
 }
 
 // key is how a new member's key is written: as the skeleton or the other side has it.
-func (e *editor) key(up, seg string) []byte {
-	if h := e.hintOf(up); h != nil {
-		if i, ok := h.at[seg]; ok && e.hints.tree.Nodes[h.nodes[i]].Key >= 0 {
-			return e.hints.tree.RawKey(h.nodes[i])
+func (e *editor) key(path, seg string) []byte {
+	if e.hints != nil {
+		node := int32(-1)
+		if s, ok := e.hints.containers[path]; ok {
+			node = s.node
+		} else if a := e.hints.find(item.Key{Path: path}); a != nil {
+			node = a.node
+		}
+		if node >= 0 && e.hints.tree.Nodes[node].Key >= 0 {
+			return e.hints.tree.RawKey(node)
 		}
 	}
 	return jsonc.Quote(seg)
@@ -345,7 +350,9 @@ func (e *editor) under(node int32) bool {
 func (e *editor) say() {
 	at := map[string]int32{}
 	for n, path := range e.d.paths {
-		at[path] = n
+		if old, twice := at[path]; !twice || n > old { // of duplicates the last counts
+			at[path] = n
+		}
 	}
 	owners := make([]string, 0, len(e.comments))
 	for owner := range e.comments {

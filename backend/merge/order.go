@@ -33,7 +33,7 @@ func (d *doc) orders(i int32, r *rule, order []int32) {
 		}
 		for _, chord := range chords {
 			if g := groups[chord]; len(g) > 1 {
-				d.add(item.Key{Lane: item.LaneOrder, Path: item.Path{chord}.String()}, jsonValue(list(unique(g))), i)
+				d.add(item.Key{Lane: item.LaneOrder, Path: item.Path{chord}.String()}, list(unique(g)), i)
 			}
 		}
 		return
@@ -69,7 +69,7 @@ func (d *doc) orders(i int32, r *rule, order []int32) {
 		}
 	}
 	out = append(out, ']')
-	d.add(item.Key{Lane: item.LaneOrder, Path: string(d.path)}, jsonValue(out), i)
+	d.add(item.Key{Lane: item.LaneOrder, Path: string(d.path)}, out, i)
 }
 
 // unique keeps the last of equal names.

@@ -87,7 +87,7 @@ func (d *doc) diff(want map[item.Key]item.Value) []change {
 			if a.key.Lane != item.LaneOrder {
 				cs = append(cs, change{key: a.key})
 			}
-		case !Same(d.t, a.key, a.value, v):
+		case !Same(d.t, a.key, a.value(), v):
 			cs = append(cs, change{a.key, v})
 		}
 	}

@@ -16,8 +16,8 @@ func (e *editor) sequence(node int32) {
 	if !ok {
 		return
 	}
-	var seq []jsonc.Place
-	var segs []string
+	room := int(d.tree.Nodes[node].Len) + len(e.new[node])
+	seq, segs := make([]jsonc.Place, 0, room), make([]string, 0, room)
 	left := 0 // members that count: not the field that names the element
 	replaced := map[string]int{}
 	for _, c := range d.tree.Children(node) {
@@ -153,14 +153,14 @@ func (e *editor) place(path string, seq []jsonc.Place, segs []string, news []*fr
 			where[n] = -1
 		}
 	}
-	h := e.hintOf(path)
-	var byHint []string
-	if h != nil {
-		byHint = e.byHint(h, segs, where)
+	var known []string
+	rank := map[string]int{}
+	if h := e.hintOf(path); h != nil {
+		known = e.byHint(path, h, segs, where, rank)
 	}
 	news = slices.Clone(news)
-	slices.SortStableFunc(news, func(a, b *fresh) int { return h.rank(e.name(a)) - h.rank(e.name(b)) })
-	e.clamp(byHint, segs, where)
+	slices.SortStableFunc(news, func(a, b *fresh) int { return rankOf(rank, e.name(a)) - rankOf(rank, e.name(b)) })
+	e.clamp(known, segs, where)
 	buckets := map[int][]*fresh{}
 	for _, f := range news {
 		at := where[e.name(f)]
@@ -182,31 +182,38 @@ func (e *editor) place(path string, seq []jsonc.Place, segs []string, news []*fr
 	return outSeq, outSegs
 }
 
-// byHint finds the places of the new members that skeleton h knows. It gives the names
-// that are in where or among segs, in h's order.
-func (e *editor) byHint(h *hint, segs []string, where map[string]int) []string {
-	at := make(map[string]int, len(segs))
-	for i, s := range segs {
-		at[s] = i
+// rankOf is a name's rank; what has none comes last.
+func rankOf(rank map[string]int, name string) int {
+	if r, ok := rank[name]; ok {
+		return r
 	}
+	return 1 << 30
+}
+
+// byHint finds the places of the new members that skeleton h knows, and their ranks in
+// it. It gives the names that are in where or among segs, in h's order.
+func (e *editor) byHint(path string, h *hint, segs []string, where, rank map[string]int) []string {
+	find := seeker{segs: segs, there: func(name string) bool { return e.isThere(path, name) }}
 	var all, first []string
 	last := -1
 	for _, n := range h.names {
-		if i, ok := at[n]; ok {
-			if last < 0 {
-				for _, f := range first {
-					where[f] = i
+		old, isNew := where[n]
+		if !isNew {
+			if i := find.index(n); i >= 0 {
+				if last < 0 {
+					for _, f := range first {
+						where[f] = i
+					}
+				}
+				last = i
+				if e.d.t == item.Keybindings {
+					all = append(all, n)
 				}
 			}
-			last = i
-			all = append(all, n)
-			continue
-		}
-		old, ok := where[n]
-		if !ok {
 			continue
 		}
 		all = append(all, n)
+		rank[n] = len(all)
 		switch {
 		case old >= 0:
 		case last < 0:
@@ -216,6 +223,46 @@ func (e *editor) byHint(h *hint, segs []string, where map[string]int) []string {
 		}
 	}
 	return all
+}
+
+// isThere says whether the document has a member called name in the container at path.
+func (e *editor) isThere(path, name string) bool {
+	if e.d.t != item.Keybindings {
+		name = path + item.Path{name}.String()
+	}
+	return e.d.has(name)
+}
+
+// seeker finds names in segs, fastest in about the order in which they stand; a table of
+// all is made only if one that is there stands elsewhere.
+type seeker struct {
+	segs  []string
+	there func(string) bool
+	next  int
+	at    map[string]int
+}
+
+func (s *seeker) index(name string) int {
+	for i := s.next; i < len(s.segs) && i < s.next+4; i++ {
+		if s.segs[i] == name {
+			s.next = i + 1
+			return i
+		}
+	}
+	if s.at == nil {
+		if !s.there(name) {
+			return -1
+		}
+		s.at = make(map[string]int, len(s.segs))
+		for i, n := range s.segs {
+			s.at[n] = i
+		}
+	}
+	if i, ok := s.at[name]; ok {
+		s.next = i + 1
+		return i
+	}
+	return -1
 }
 
 // clamp keeps new keybindings behind the rules of their chord that they follow in the
@@ -265,8 +312,13 @@ func (e *editor) build(f *fresh) *jsonc.Member {
 		}
 		return f.member
 	}
-	h := e.hintOf(f.path)
-	slices.SortStableFunc(f.members, func(a, b *fresh) int { return h.rank(e.name(a)) - h.rank(e.name(b)) })
+	if h := e.hintOf(f.path); h != nil {
+		rank := make(map[string]int, len(h.names))
+		for i, n := range h.names {
+			rank[n] = i
+		}
+		slices.SortStableFunc(f.members, func(a, b *fresh) int { return rankOf(rank, e.name(a)) - rankOf(rank, e.name(b)) })
+	}
 	for _, m := range f.members {
 		f.member.Members = append(f.member.Members, e.build(m))
 	}
@@ -274,21 +326,7 @@ func (e *editor) build(f *fresh) *jsonc.Member {
 }
 
 // hint is how the skeleton orders one container.
-type hint struct {
-	names []string
-	nodes []int32
-	at    map[string]int
-}
-
-// rank is a name's place; what the skeleton does not know comes last.
-func (h *hint) rank(name string) int {
-	if h != nil {
-		if i, ok := h.at[name]; ok {
-			return i
-		}
-	}
-	return 1 << 30
-}
+type hint struct{ names []string }
 
 // hintOf reads the order of the container at path in the skeleton; nil if there is none.
 func (e *editor) hintOf(path string) *hint {
@@ -299,21 +337,11 @@ func (e *editor) hintOf(path string) *hint {
 	if !ok {
 		return nil
 	}
-	if h := e.cache[s.node]; h != nil {
-		return h
-	}
-	n := e.hints.tree.Nodes[s.node].Len
-	h := &hint{at: make(map[string]int, n), names: make([]string, 0, n), nodes: make([]int32, 0, n)}
+	h := &hint{names: make([]string, 0, e.hints.tree.Nodes[s.node].Len)}
 	for c := e.hints.tree.First(s.node); c != jsonc.None; c = e.hints.tree.After(c) {
 		if e.hints.live(c) {
-			name := nameAt(e.hints, s, c)
-			h.at[name] = len(h.names)
-			h.names, h.nodes = append(h.names, name), append(h.nodes, c)
+			h.names = append(h.names, nameAt(e.hints, s, c))
 		}
 	}
-	if e.cache == nil {
-		e.cache = map[int32]*hint{}
-	}
-	e.cache[s.node] = h
 	return h
 }

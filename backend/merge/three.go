@@ -133,7 +133,7 @@ var absent = item.Value{Kind: item.Absent}
 
 func (d *doc) value(k item.Key) item.Value {
 	if a := d.find(k); a != nil {
-		return a.value
+		return a.value()
 	}
 	return absent
 }
@@ -149,12 +149,12 @@ func (m *merger) merge(base, local, remote []byte) (Result, error) {
 			seen[at] = true
 		}
 		b, _ := bases.value(a.key)
-		m.atom(a.key, b, a.value, r)
+		m.atom(a.key, b, a.value(), r)
 	}
 	for i, s := range seen {
 		if a := &m.remote.atoms[i]; !s {
 			b, _ := bases.value(a.key)
-			m.atom(a.key, b, absent, a.value)
+			m.atom(a.key, b, absent, a.value())
 		}
 	}
 	m.units()
@@ -203,7 +203,7 @@ func (c *cursor) value(k item.Key) (item.Value, int) {
 	for i := c.next; i < len(c.d.atoms) && i < c.next+3; i++ {
 		if c.d.atoms[i].key == k {
 			c.next = i + 1
-			return c.d.atoms[i].value, i
+			return c.d.atoms[i].value(), i
 		}
 	}
 	a := c.d.find(k)
@@ -215,7 +215,7 @@ func (c *cursor) value(k item.Key) (item.Value, int) {
 		i = int(c.d.rest[k])
 	}
 	c.next = i + 1
-	return a.value, i
+	return a.value(), i
 }
 
 // atom merges one atom: it records a change of local, a decision or a conflict.

@@ -47,7 +47,7 @@ func (d *doc) get(k item.Key) (item.Value, bool) { v := d.value(k); return v, v.
 
 func (d *doc) each(yield func(item.Key, item.Value)) {
 	for i := range d.atoms {
-		yield(d.atoms[i].key, d.atoms[i].value)
+		yield(d.atoms[i].key, d.atoms[i].value())
 	}
 }
 

@@ -125,8 +125,8 @@ func (w *writer) headings(ps *pieces, seq []Place) []string {
 			to = j
 			continue
 		}
-		if w.p.keep[m.node] && len(m.sections) > 0 {
-			s := w.p.t.text(m.sections)
+		if w.p.keep[m.node] && len(m.has().sections) > 0 {
+			s := w.p.t.text(m.has().sections)
 			if hs[to] != "" {
 				s += "\n\n" + hs[to]
 			}
@@ -145,18 +145,18 @@ func (w *writer) kept(m *piece, st *style, heading string, first, follows, comma
 	switch {
 	case newSection || newLead || heading != "":
 		if !newSection {
-			section = t.text(m.sections)
+			section = t.text(m.has().sections)
 		}
 		if !newLead {
-			lead = t.text(m.lead)
+			lead = t.text(m.has().lead)
 		}
 		if heading != "" && section != "" {
 			heading += "\n\n"
 		}
 		w.pre(heading+section, lead, st, first)
 	case !m.newline && (w.open || w.trail || st.lines && !follows):
-		w.pre("", t.text(m.lead), st, first)
-	case !m.newline && len(m.lead) == 0 && !follows:
+		w.pre("", t.text(m.has().lead), st, first)
+	case !m.newline && len(m.has().lead) == 0 && !follows:
 		w.pre("", "", st, first)
 	default:
 		w.copy(m.from, m.start)
@@ -201,9 +201,9 @@ func (w *writer) post(m *piece, n *Node, st *style, comma bool) {
 	default:
 		w.copy(n.End, m.to)
 	}
-	w.open, w.trail = false, len(m.trail) > 0
-	if len(m.trail) > 0 {
-		last := m.trail[len(m.trail)-1]
+	w.open, w.trail = false, len(m.has().trail) > 0
+	if len(m.has().trail) > 0 {
+		last := m.has().trail[len(m.has().trail)-1]
 		w.open = t.Src[last.start+1] == '/' && !(has && n.Comma > last.start)
 	}
 }

@@ -83,10 +83,27 @@ type piece struct {
 	own      int32
 	start    int32 // of the key, or of an element
 	to       int32
-	sections []comment
-	lead     []comment
-	trail    []comment
 	newline  bool // a line end stands before it
+	comments *owned
+}
+
+// owned are the comments of a member that has any.
+type owned struct{ sections, lead, trail []comment }
+
+var nothing owned
+
+func (p *piece) has() *owned {
+	if p.comments == nil {
+		return &nothing
+	}
+	return p.comments
+}
+
+func (p *piece) mine() *owned {
+	if p.comments == nil {
+		p.comments = &owned{}
+	}
+	return p.comments
 }
 
 // pieces are a container's interior: header to headTo, the members, then the tail
@@ -147,7 +164,9 @@ func (t *Tree) split(c int32) pieces {
 	m := &t.Nodes[last.node]
 	g := t.gap(m.End, ps.close, m.Comma)
 	k := sameLine(g, g.comma, true)
-	last.trail, last.to = g.comments[:k], t.postEnd(m, g.comments[:k])
+	if last.to = t.postEnd(m, g.comments[:k]); k > 0 {
+		last.mine().trail = g.comments[:k]
+	}
 	ps.tailFrom, ps.footer = last.to, g.comments[k:]
 	ps.tailLine = g.total > 0
 	return ps
@@ -158,7 +177,9 @@ func (t *Tree) between(prev, p *piece) {
 	m := &t.Nodes[prev.node]
 	g := t.gap(m.End, p.start, m.Comma)
 	k := sameLine(g, g.comma, false)
-	prev.trail, prev.to = g.comments[:k], t.postEnd(m, g.comments[:k])
+	if prev.to = t.postEnd(m, g.comments[:k]); k > 0 {
+		prev.mine().trail = g.comments[:k]
+	}
 	p.from = prev.to
 	t.lead(p, g, k)
 }
@@ -206,7 +227,8 @@ func (t *Tree) lead(p *piece, g gap, k int) {
 		for first--; first > 0 && cs[first].lines < 2; first-- {
 		}
 	}
-	p.sections, p.lead = cs[:first], cs[first:]
+	o := p.mine()
+	o.sections, o.lead = cs[:first], cs[first:]
 	if first > 0 {
 		p.own = cs[first-1].end
 	}
@@ -302,9 +324,11 @@ func (t *Tree) Comments(c int32, yield func(Comment)) {
 	}
 	put(c, Header, ps.header)
 	for _, p := range ps.members {
-		put(p.node, Section, p.sections)
-		put(p.node, Lead, p.lead)
-		put(p.node, Trail, p.trail)
+		if o := p.comments; o != nil {
+			put(p.node, Section, o.sections)
+			put(p.node, Lead, o.lead)
+			put(p.node, Trail, o.trail)
+		}
 	}
 	put(c, Footer, ps.footer)
 }
