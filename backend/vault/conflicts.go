@@ -64,7 +64,7 @@ func (v *Vault) Conflicts(ctx context.Context, only string) ([]ItemConflicts, er
 }
 
 func (v *Vault) conflict(o *engine.OpenConflict) Conflict {
-	c := Conflict{ID: o.ID, Path: o.Key.Segments(), Label: o.Label, Reason: o.Reason.Code, Since: o.Since,
+	c := Conflict{ID: o.ID, Path: o.Key.Segments(), Label: o.Label, Reason: reason(o), Since: o.Since,
 		Base: showSibling(o.Base), Local: showSibling(&o.Local), Remote: showSibling(&o.Remote)}
 	if c.Path == nil {
 		c.Path = []string{}
@@ -80,27 +80,69 @@ func (v *Vault) conflict(o *engine.OpenConflict) Conflict {
 
 func (v *Vault) author(s state.Sibling) string { return v.eng.DeviceName(s.Dot.Author.Device) }
 
+// reason is a conflict's code as this device sees it: in dot order, as the engine has
+// it, "changed" and "removed" may be the other way round.
+func reason(o *engine.OpenConflict) string {
+	here, there := state.Present(o.Local.Value), state.Present(o.Remote.Value)
+	switch {
+	case here && !there:
+		return merge.ChangedRemoved
+	case !here && there:
+		return merge.RemovedChanged
+	}
+	return o.Reason.Code
+}
+
 // why is a conflict in a sentence, with the devices' names and both values.
 func (v *Vault) why(o *engine.OpenConflict) string {
+	here, there := "this device", v.author(o.Remote)
+	if !o.Mine {
+		here = v.author(o.Local)
+	}
+	since := ""
+	if o.Base != nil {
+		since = " after " + o.Base.Time.Time().Local().Format("2 Jan 15:04")
+	}
+	what := "`" + o.Label + "`"
 	var b strings.Builder
-	b.WriteString(o.Reason.String())
+	switch reason(o) {
+	case merge.ChangedRemoved:
+		fmt.Fprintf(&b, "%s changed %s%s, and %s removed it.", capital(here), what, since, there)
+	case merge.RemovedChanged:
+		fmt.Fprintf(&b, "%s removed %s, and %s changed it%s.", capital(here), what, there, since)
+	case merge.BothAdded:
+		fmt.Fprintf(&b, "%s and %s both have %s, with different values, and no common earlier one is known.", capital(here), there, what)
+	case merge.TextDiffers:
+		fmt.Fprintf(&b, "%s and %s both changed the same lines of %s%s.", capital(here), there, what, since)
+	case merge.Shape:
+		fmt.Fprintf(&b, "One of %s and %s gave %s a value, the other has keys below it.", here, there, what)
+	case merge.OrderDiffers:
+		fmt.Fprintf(&b, "%s and %s put %s in different orders%s.", capital(here), there, what, since)
+	default:
+		fmt.Fprintf(&b, "%s and %s both changed %s%s.", capital(here), there, what, since)
+	}
 	side := func(who string, s state.Sibling) {
-		b.WriteString(" " + who + ": ")
+		b.WriteString(" " + capital(who) + ": ")
 		if o.Base != nil {
 			b.WriteString(short(o.Base.Value) + " → ")
 		}
 		b.WriteString(short(s.Value) + ".")
 	}
-	first := v.author(o.Local)
-	if o.Mine {
-		first = "This device"
+	if o.Local.Value.Kind != item.Blob && o.Label != "" {
+		side(here, o.Local)
+		side(there, o.Remote)
 	}
-	side(first, o.Local)
-	side(v.author(o.Remote), o.Remote)
 	for _, s := range o.Others {
 		side(v.author(s), s)
 	}
 	return b.String()
+}
+
+func capital(s string) string {
+	if strings.HasPrefix(s, "this device") {
+		return "T" + s[1:]
+	}
+	return s
 }
 
 // Resolve decides one conflict, or all of an item.
