@@ -213,8 +213,9 @@ func (m *merger) rebound() {
 		out := map[use][]item.Key{}
 		for i := range d.atoms {
 			if k := d.atoms[i].key; k.Lane == item.LaneValue && m.base.find(k) == nil && other.find(k) == nil {
-				p := k.Segments()
-				out[use{p[1], p[2], p[3]}] = append(out[use{p[1], p[2], p[3]}], k)
+				if p := k.Segments(); len(p) == 4 { // else the document is no list
+					out[use{p[1], p[2], p[3]}] = append(out[use{p[1], p[2], p[3]}], k)
+				}
 			}
 		}
 		return out
@@ -226,6 +227,9 @@ func (m *merger) rebound() {
 			continue
 		}
 		p := k.Segments()
+		if len(p) != 4 {
+			continue
+		}
 		u := use{p[1], p[2], p[3]}
 		if len(locals[u]) != 1 || len(remotes[u]) != 1 {
 			continue
