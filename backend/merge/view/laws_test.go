@@ -263,6 +263,35 @@ func TestDeltasAndUndo(t *testing.T) {
 
 var newline = []byte{'\n'}
 
+// pinned merges failed once.
+var pinned = []struct {
+	t    item.Type
+	seed uint64
+}{
+	{item.MCP, 360}, // a comment inside an element that is there twice went to either
+}
+
+func TestPinned(t *testing.T) {
+	for _, c := range pinned {
+		in := newMaker(c.t, c.seed).input(6)
+		p := build(t, in)
+		for _, chunk := range p.Chunks {
+			for _, o := range chunk.Options {
+				if o.ID == Custom {
+					continue
+				}
+				choices := map[string]Choice{chunk.ID: {Option: o.ID}}
+				want := p.Render(choices)
+				for range 20 {
+					if got := p.Render(choices); !bytes.Equal(got, want) {
+						t.Fatalf("%s, seed %d, %s: %s\nand\n%s", c.t, c.seed, chunk.Label, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 // W1: the order of clicks does not matter.
 func TestOrderOfClicks(t *testing.T) {
 	each(t, 40, 6, func(t testing.TB, m *maker, in Input) {

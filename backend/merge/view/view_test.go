@@ -333,6 +333,7 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte("[]"), []byte(`[{"key":"a","command":"b"}]`), []byte(`[{"key":"a","command":"b","when":"c"}]`), "keybindings", []byte{0, 9})
 	f.Add([]byte("a\n"), []byte("b"), []byte("c\r\n"), "prompts", []byte{4})
 	f.Add([]byte(nil), []byte("{\"a\":1/* x */,}"), []byte("\xef\xbb\xbf{// c\r\"a\":2}"), "settings", []byte{3, 1, 4})
+	f.Add([]byte(" "), []byte(" "), []byte("0"), "keybindings", []byte("0")) // no list of rules
 	f.Fuzz(func(t *testing.T, b, l, r []byte, ty string, clicks []byte) {
 		if len(b)+len(l)+len(r) > 1<<12 || len(clicks) > 12 {
 			return
@@ -345,7 +346,10 @@ func FuzzSession(f *testing.F) {
 		now := s.Result()
 		for _, n := range clicks {
 			var d Delta
-			if c := &p.Chunks[int(n)%max(1, len(p.Chunks))]; len(p.Chunks) > 0 && c.Decides() {
+			if len(p.Chunks) == 0 {
+				break
+			}
+			if c := &p.Chunks[int(n)%len(p.Chunks)]; c.Decides() {
 				o := c.Options[int(n/7)%len(c.Options)].ID
 				if d, err = s.Resolve(c.ID, o, []byte("1")); err != nil {
 					continue

@@ -27,6 +27,11 @@ func (b *builder) asWhole() {
 			c.Options = b.points[i].offer(c, b.Sides[Base].Known)
 		}
 	}
+	var all [3]text.Range
+	for s := range all {
+		all[s] = text.Range{End: len(b.versions[s]), LineEnd: b.Sides[s].Lines}
+	}
+	b.Chunks, b.points = append(b.Chunks, b.still("document", 0, all)), append(b.points, point{})
 }
 
 func (p *Plan) wholePiece(s *Slot, choose func(int) Choice) (piece, error) {
