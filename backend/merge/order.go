@@ -152,14 +152,17 @@ func mergeOrder(base, local, remote []byte, known, meant bool) ([]byte, bool) {
 	l, r, b := names(local), names(remote), names(base)
 	// What one side removed says nothing about the order of the rest.
 	bothL, bothR := only(l, r), only(r, l)
-	switch {
-	case slices.Equal(bothL, bothR):
-	case known && slices.Equal(only(b, bothL), only(bothL, b)):
-		return list(weave(r, l)), true
-	case known && slices.Equal(only(b, bothR), only(bothR, b)):
-		return list(weave(l, r)), true
-	case meant:
-		return nil, false
+	if !slices.Equal(bothL, bothR) {
+		keptL := known && slices.Equal(only(b, bothL), only(bothL, b))
+		keptR := known && slices.Equal(only(b, bothR), only(bothR, b))
+		switch {
+		case keptL && !keptR:
+			return list(weave(r, l)), true
+		case keptR && !keptL:
+			return list(weave(l, r)), true
+		case meant:
+			return nil, false
+		}
 	}
 	if bytes.Compare(local, remote) > 0 {
 		l, r = r, l

@@ -74,7 +74,7 @@ func threeTexts(t item.Type, base, local, remote []byte) Result {
 			res.decide(k, "merged", MergedInside)
 			return res
 		}
-		res.Text, chunks = m.Markers([3]string{"local", "base", "remote"}), m.Conflicts()
+		res.Text, chunks = m.Markers([3]string{"base", "local", "remote"}), m.Conflicts()
 	}
 	res.Clean = false
 	c := Conflict{Key: k, Label: Label(t, k), Reason: Reason{Code: TextDiffers}, Local: val(local), Remote: val(remote)}
