@@ -76,6 +76,7 @@ type Engine struct {
 	past   map[item.Dot]*item.Entry           // all entries here; nil until needed
 	texts  map[item.Name]map[item.Hash][]byte // sides of files in conflict that are texts
 
+	writing       map[string]bool // replicas beside whose files displaced ones may lie
 	spoolClean    bool
 	strategyMoved bool // every item is to be looked at again
 }
@@ -155,7 +156,7 @@ func (e *Engine) load() error {
 	e.items, e.texts = map[item.Name]*state.Item{}, map[item.Name]map[item.Hash][]byte{}
 	e.packs, e.chunks, e.strat = nil, nil, nil
 	e.depths, e.past = map[string]int{}, nil
-	e.meta = meta{}
+	e.meta, e.writing = meta{}, map[string]bool{}
 	for _, r := range e.reps {
 		r.rows, r.intents = nil, nil
 	}
@@ -166,6 +167,9 @@ func (e *Engine) load() error {
 		}
 		if !ok {
 			return ErrNoVault
+		}
+		if err := tx.Scan(rowWriting, func(k string, _ []byte) error { e.writing[k[len(rowWriting):]] = true; return nil }); err != nil {
+			return err
 		}
 		if e.meta.Vector == nil {
 			e.meta.Vector = item.Vector{}

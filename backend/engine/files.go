@@ -322,6 +322,9 @@ func (e *Engine) intendFiles(jobs []*fileJob) error {
 	}
 	rep := jobs[0].l.rep
 	if err := e.commit(func(tx localdb.Tx) error {
+		if err := e.beginWriting(tx, rep); err != nil {
+			return err
+		}
 		for _, n := range sortedNames(rows) {
 			if err := tx.Set(rowIntent+rep.src.ID()+"/"+string(n), rows[n]); err != nil {
 				return err

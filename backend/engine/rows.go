@@ -23,6 +23,7 @@ const (
 	rowBasis    = "r/"  // replica/item: stamp, content hash and basis of a file
 	rowDirty    = "d/"  // item: state changed, replicas may lag behind
 	rowIntent   = "i/"  // replica/item: what is about to be written
+	rowWriting  = "W/"  // replica: files are being written; displaced ones may lie beside them
 	rowKept     = "o/"  // replica/item/time: bytes of a document before it was overwritten
 	rowOpen     = "x/"  // item: has open conflicts
 	rowHead     = "h/"  // author: newest head seen

@@ -80,10 +80,19 @@ func (e *Engine) write(ctx context.Context, types map[item.Type]bool) (*written,
 			clean = append(clean, n)
 		}
 	}
-	if len(clean) == 0 {
+	ended := e.writing
+	if w.again || len(w.waiting) > 0 {
+		ended = nil // something may still lie beside a file
+	}
+	if len(clean)+len(ended) == 0 {
 		return w, nil
 	}
-	return w, e.commit(func(tx localdb.Tx) error {
+	err = e.commit(func(tx localdb.Tx) error {
+		for id := range ended {
+			if err := tx.Delete(rowWriting + id); err != nil {
+				return err
+			}
+		}
 		for _, n := range clean {
 			if err := tx.Delete(rowDirty + string(n)); err != nil {
 				return err
@@ -91,6 +100,20 @@ func (e *Engine) write(ctx context.Context, types map[item.Type]bool) (*written,
 		}
 		return nil
 	})
+	if err == nil && ended != nil {
+		e.writing = map[string]bool{}
+	}
+	return w, err
+}
+
+// beginWriting notes that displaced content may lie beside a replica's files from now
+// on: without the note, no round has to look for any.
+func (e *Engine) beginWriting(tx localdb.Tx, r *replica) error {
+	if e.writing[r.src.ID()] {
+		return nil
+	}
+	e.writing[r.src.ID()] = true
+	return tx.Set(rowWriting+r.src.ID(), nil)
 }
 
 // writeDirtyFiles writes what lags behind of added folders, many at a time.
@@ -257,6 +280,9 @@ func (e *Engine) intend(l *look, t plan.Targeted, out []byte) error {
 			if err := e.keep(tx, rowKept+id+"/", kept, l.raw); err != nil {
 				return err
 			}
+		}
+		if err := e.beginWriting(tx, l.rep); err != nil {
+			return err
 		}
 		return tx.Set(rowIntent+id, b)
 	})
@@ -432,6 +458,9 @@ func (e *Engine) recordAside(l *look, raw []byte, info disk.Info) error {
 // in history is recorded; then it is discarded. It runs before the first look.
 func (e *Engine) recoverAside() error {
 	for _, r := range e.reps {
+		if !e.writing[r.src.ID()] {
+			continue
+		}
 		if err := e.loadRows(r); err != nil {
 			return err
 		}
