@@ -81,3 +81,14 @@ func Audit(records []Record, prev Tip, head *Head) (Tip, error) {
 	}
 	return tip, nil
 }
+
+// Disagree lists the journals of which a and b name different records at one
+// sequence: two histories, each shown to one of those who wrote the vectors.
+func Disagree(a, b item.Vector) (authors []item.Author) {
+	for _, x := range a.Authors() {
+		if y, ok := b[x]; ok && y.Seq == a[x].Seq && y.Hash != a[x].Hash {
+			authors = append(authors, x)
+		}
+	}
+	return authors
+}

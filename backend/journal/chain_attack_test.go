@@ -194,3 +194,14 @@ func TestNumberAttacks(t *testing.T) {
 		}
 	}
 }
+
+func TestDisagree(t *testing.T) {
+	a := item.Vector{alice: {Seq: 3, Hash: [8]byte{1}}, bob: {Seq: 3, Hash: [8]byte{1}}}
+	b := item.Vector{alice: {Seq: 3, Hash: [8]byte{2}}, bob: {Seq: 4, Hash: [8]byte{2}}}
+	if got := Disagree(a, b); len(got) != 1 || got[0] != alice {
+		t.Errorf("got %v, want %v", got, alice)
+	}
+	if got := Disagree(a, a.Clone()); got != nil {
+		t.Errorf("with itself: %v", got)
+	}
+}
