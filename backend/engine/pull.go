@@ -229,6 +229,11 @@ func (e *Engine) sameVault(ctx context.Context, l *listing, seen map[item.Author
 	if known {
 		return nil, nil
 	}
+	return e.vaultThere(ctx)
+}
+
+// vaultThere looks whose vault the store holds; nil: this device's.
+func (e *Engine) vaultThere(ctx context.Context) (*Bad, error) {
 	b, err := e.cfg.Store.Get(ctx, store.VaultFile)
 	switch {
 	case errors.Is(err, driver.NotFound):

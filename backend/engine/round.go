@@ -75,7 +75,7 @@ func (e *Engine) Round(ctx context.Context, o RoundOptions) (r *Round, err error
 	}
 	l := e.reach(ctx, r)
 	if l != nil {
-		if err := e.checkOwn(l, r); err != nil {
+		if err := e.checkOwn(ctx, l, r); err != nil {
 			return r, err
 		}
 	}
@@ -162,13 +162,21 @@ func (e *Engine) reach(ctx context.Context, r *Round) *listing {
 }
 
 // checkOwn makes sure that no other copy of this device wrote (E6).
-func (e *Engine) checkOwn(l *listing, r *Round) error {
+func (e *Engine) checkOwn(ctx context.Context, l *listing, r *Round) error {
 	mine, rolled, err := e.own(l)
 	if err != nil {
 		return err
 	}
 	if rolled {
-		r.Bad = append(r.Bad, &Bad{Code: "rollback", Device: e.meta.Me.Device, Detail: "the store has lost what this device sent there"})
+		// Another vault in the store's place has lost it too, and is another matter.
+		bad, err := e.vaultThere(ctx)
+		if err != nil {
+			return err
+		}
+		if bad == nil {
+			bad = &Bad{Code: "rollback", Device: e.meta.Me.Device, Detail: "the store has lost what this device sent there"}
+		}
+		r.Bad = append(r.Bad, bad)
 	}
 	if !mine {
 		return e.newIncarnation(l)

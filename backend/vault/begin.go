@@ -275,7 +275,7 @@ func joinByCode(ctx context.Context, o Options, st *store.Store, s JoinSpec, d *
 		return nil, nil, err
 	}
 	started := o.Clock()
-	answer, reply, err := keyring.Respond(o.Rand, started, code, d, name+"\x00"+o.platform(), msg)
+	answer, reply, err := keyring.Respond(o.Rand, started, code, d, o.platform()+"|"+name, msg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -365,7 +365,7 @@ func (v *Vault) Pair(ctx context.Context, ui PairUI) (p Paired, err error) {
 			return p, err
 		}
 	}
-	name, platform, _ := strings.Cut(who.Name, "\x00")
+	platform, name, _ := strings.Cut(who.Name, "|") // as joinByCode puts it
 	ok, run, err := ui.Approve(name, platform, who.Words)
 	if err != nil {
 		return p, err
