@@ -17,7 +17,8 @@ const (
 	UnknownDevice   Code = "unknown-device"   // no device of this name
 	UnknownVersion  Code = "unknown-version"  // no such version, or nothing as old as the time given
 	UnknownConflict Code = "unknown-conflict" // no open conflict there: perhaps resolved elsewhere
-	UnknownPath     Code = "unknown-path"     // the item has no such key
+	UnknownKey      Code = "unknown-key"      // the item has no such key
+	Dropped         Code = "dropped"          // a version whose content is no longer kept
 	Ambiguous       Code = "ambiguous"        // several fit the name or version
 	Invalid         Code = "invalid"          // a value that can't stand there
 	Attached        Code = "attached"         // attached already, or to another collection
@@ -33,6 +34,7 @@ const (
 	WrongKey        Code = "wrong-key"        // recovery words (or their passphrase) of another vault, or old ones
 	WrongCode       Code = "wrong-code"       // a pairing code that is mistyped, used or expired
 	Refused         Code = "refused"          // the other device did not approve
+	KeysDamaged     Code = "keys-damaged"     // what holds the keys is cut or changed
 	Revoked         Code = "revoked"          // this device is no longer a member
 )
 
@@ -44,7 +46,6 @@ const (
 	ReadOnly    Code = "readonly"     // takes nothing
 	Missing     Code = "missing"      // the folder, bucket or account itself is not there
 	Foreign     Code = "foreign"      // holds another vault, or something that is not a vault
-	NoStore     Code = "no-store"     // holds no vault yet
 	Newer       Code = "newer"        // was written by a newer Plait
 	Incomplete  Code = "incomplete"   // an object is named and not there: perhaps on its way
 	Changed     Code = "changed"      // an object is not what its name and seal say
@@ -103,7 +104,8 @@ var table = map[Code]words{
 	UnknownDevice:   {"There is no device of that name in this vault.", "`plait devices` lists them."},
 	UnknownVersion:  {"No version fits.", "`plait history ITEM` lists versions. Give 8 or more of a version's digits, or a time such as 2026-11-01 or 2h."},
 	UnknownConflict: {"There is no open conflict there. Perhaps it was resolved on another device.", "`plait conflicts` lists what is open."},
-	UnknownPath:     {"The item has no such key.", "Give one --path for each segment; dots are not split."},
+	UnknownKey:      {"The item has no such key.", "Give one --path for each segment; dots are not split."},
+	Dropped:         {"The content of that version is no longer kept.", "`plait history ITEM` shows the versions that are."},
 	Ambiguous:       {"Several things fit.", "Say more of the name."},
 	Invalid:         {"That value can't stand there. Nothing was changed.", "Values are JSON: quote strings, as in --value '\"dark\"'."},
 	Attached:        {"It is attached already. Nothing was changed.", "`plait editors` shows to what. `plait detach NAME` ends it and leaves the files."},
@@ -112,10 +114,11 @@ var table = map[Code]words{
 
 	Locked:          {"This device's keys are locked by a passphrase. Nothing was read or changed.", "Give it on a terminal, with --passphrase-file FILE, or with PLAIT_PASSPHRASE_FILE."},
 	NoKeychain:      {"The system's keychain can't be used here. Nothing was changed.", "Keep keys by a passphrase (--keys passphrase), or unsealed in a file only you can read (--keys file)."},
-	WrongPassphrase: {"The passphrase does not open this device's keys. Nothing was changed.", "Try again."},
+	WrongPassphrase: {"The passphrase is wrong. Nothing was changed.", "Try again."},
 	WrongKey:        {"This key does not open the vault. Nothing was changed.", "Check the words, their order, and the store. Words that were replaced open nothing any more."},
 	WrongCode:       {"The pairing code does not fit: mistyped, used before, or older than 10 minutes. Nothing was changed.", "Show a new one with `plait pair` on the other device."},
 	Refused:         {"The other device did not approve. Nothing was changed.", "Run `plait pair` there again, compare the four words, and approve."},
+	KeysDamaged:     {"What holds the keys is cut or changed, and was not used. Nothing was changed.", "Put the home folder back as a whole, or join the vault again with another device or the recovery words."},
 	Revoked:         {"This device was revoked: it no longer takes part. What it has stays here.", "To take part again, join with `plait join` from an empty home folder."},
 
 	Offline:     {"The store can't be reached. Changes made here are kept, and sent later.", "Try again when it is in reach."},
@@ -124,7 +127,6 @@ var table = map[Code]words{
 	ReadOnly:    {"The store can't be written to. Downloads still work, and changes made here are kept.", "Allow writing there, then sync again."},
 	Missing:     {"The store is not there. Nothing was deleted here, and changes made here are kept.", "If it is on a drive or a share, connect it. If it moved, give it back its place."},
 	Foreign:     {"The store holds something else than this vault. Nothing was changed, here or there.", "Check the store's URL."},
-	NoStore:     {"There is no vault in that store.", "Check the URL. A folder that another program syncs may still be on its way. A new vault is made with `plait init`."},
 	Newer:       {"The store was written by a newer Plait. Nothing was changed.", "Update Plait on this device."},
 	Incomplete:  {"The store lacks an object that it names; it may still be on its way. All that is whole was applied.", "Sync again in a while. `plait doctor --store` looks at every object."},
 	Changed:     {"An object in the store is not what its writer wrote. Nothing of it was applied.", "Somebody or something changed the store. `plait doctor --store` looks at every object; the device that wrote it can put it again."},

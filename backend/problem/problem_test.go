@@ -13,10 +13,14 @@ import (
 	"strings"
 	"testing"
 
+	"plait/backend/chunk"
 	"plait/backend/disk"
+	"plait/backend/journal"
+	"plait/backend/keyring"
 	"plait/backend/localdb"
 	"plait/backend/merge"
 	"plait/backend/problem"
+	"plait/backend/seal"
 	"plait/backend/store"
 	"plait/backend/store/driver"
 )
@@ -54,6 +58,12 @@ func TestFrom(t *testing.T) {
 		{"database busy", fmt.Errorf("open: %w", &localdb.Busy{PID: 4711}), problem.Busy, "process 4711"},
 		{"database busy, nobody named", &localdb.Busy{}, problem.Busy, "Another Plait is"},
 		{"a bug in the use of the database", localdb.ErrClosed, problem.Internal, "did not foresee"},
+		{"wrong words", fmt.Errorf("join: %w", keyring.WrongWords), problem.WrongKey, "does not open the vault"},
+		{"words of before", keyring.Replaced, problem.WrongKey, "replaced"},
+		{"a spent code", keyring.Used, problem.WrongCode, "works once"},
+		{"a forged entry", fmt.Errorf("pull: %w", journal.ErrSignature), problem.Changed, "not what its writer wrote"},
+		{"a chunk on its way", chunk.ErrIncomplete, problem.Incomplete, "on its way"},
+		{"a changed seal", seal.ErrRefused, problem.Changed, "not what its writer wrote"},
 		{"syntax", fmt.Errorf("observe: %w", &merge.SyntaxError{Line: 41, Column: 2, Msg: "a comma is missing"}), problem.Syntax, "Line 41, column 2: a comma is missing."},
 		{"too deep", merge.ErrTooDeep, problem.TooDeep, "1,000 levels"},
 		{"cancelled", fmt.Errorf("x: %w", context.Canceled), problem.Cancelled, "Stopped"},
