@@ -1,6 +1,7 @@
 package text
 
 import (
+	"bytes"
 	"slices"
 	"unicode"
 	"unicode/utf8"
@@ -26,7 +27,13 @@ func (r *Result) refine(z zone, regions int, between *matcher) int {
 		return regions
 	}
 	regions++
-	parts := r.joinNear(differing(local, remote, between), z.l)
+	var parts []hunk
+	if r.localFirst(z) {
+		parts = between.compare(local, remote)
+	} else {
+		parts = swapped(between.compare(remote, local))
+	}
+	parts = r.joinNear(parts, z.l)
 	b, l, m := z.b, z.l, z.m
 	for _, h := range parts {
 		from, to := z.b, z.bEnd
@@ -41,13 +48,23 @@ func (r *Result) refine(z zone, regions int, between *matcher) int {
 	return regions
 }
 
-// differing compares the sides of a zone, always in the same direction, so that
-// it does not matter which side is called local.
-func differing(local, remote []int32, between *matcher) []hunk {
-	if slices.Compare(local, remote) <= 0 {
-		return between.compare(local, remote)
+// localFirst says in which direction to compare the sides of a zone, by what is in
+// them, so that it does not matter which is called local; nor how lines end, where
+// that makes no difference.
+func (r *Result) localFirst(z zone) bool {
+	for i := 0; z.l+i < z.lEnd && z.m+i < z.mEnd; i++ {
+		l, m := r.local.line(z.l+i), r.remote.line(z.m+i)
+		if r.eol != asIs {
+			l, m = appendLine(nil, l, lf), appendLine(nil, m, lf)
+		}
+		if c := bytes.Compare(l, m); c != 0 {
+			return c < 0
+		}
 	}
-	hs := between.compare(remote, local)
+	return z.lEnd-z.l < z.mEnd-z.m
+}
+
+func swapped(hs []hunk) []hunk {
 	for i, h := range hs {
 		hs[i] = hunk{h.B, h.BEnd, h.A, h.AEnd}
 	}
