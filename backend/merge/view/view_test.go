@@ -373,3 +373,55 @@ func FuzzSession(f *testing.F) {
 		}
 	})
 }
+
+// A merge made elsewhere is shown as it was made: its conflicts, its values.
+func TestGivenMerge(t *testing.T) {
+	value := func(s string) *item.Value { return &item.Value{Kind: item.JSON, Data: []byte(s)} }
+	k := item.Key{Path: "/editor.fontSize"}
+	p := build(t, Input{
+		Type: item.Settings, Base: []byte(base), Local: settings("12", "14"), Remote: settings("12", "13"),
+		Merged: settings("12", "14"),
+		Conflicts: []merge.Conflict{{ID: "given", Key: k, Label: "editor.fontSize", Reason: merge.Reason{Code: merge.BothChanged},
+			Base: value("12"), Local: value("14"), Remote: value("15")}}, // a third device's
+	})
+	s := p.Session()
+	if left := s.Left(); len(left) != 1 || left[0] != "given" {
+		t.Fatalf("left %v", left)
+	}
+	choose(t, s, "given", TakeRemote, "")
+	out, err := s.Outcome()
+	if err != nil || string(out[k].Data) != "15" || string(s.Result()) != string(settings("12", "15")) {
+		t.Errorf("%v\n%s", err, s.Result())
+	}
+}
+
+// Masked keys stay as local has them, and are no question.
+func TestMasked(t *testing.T) {
+	in := Input{Type: item.Settings, Base: []byte(base), Local: settings("12", "14", `"gone": 1`, `"gone": 5`), Remote: settings("12", "13", `"gone": 1`, `"gone": 6`)}
+	in.Options.Ignore = func(p item.Path) bool { return len(p) == 1 && p[0] == "gone" }
+	s := build(t, in).Session()
+	if len(s.Left()) != 1 {
+		t.Fatalf("left %v", s.Left())
+	}
+	choose(t, s, s.Left()[0], TakeRemote, "")
+	if got := string(s.Result()); got != string(settings("12", "13", `"gone": 1`, `"gone": 5`)) {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+// Nothing but a file on each side, and no version that both had.
+func TestFirstContact(t *testing.T) {
+	p := build(t, Input{Type: item.Settings, Local: []byte("{\n  \"a\": 1,\n  \"b\": 2\n}\n"), Remote: []byte("{\n  \"a\": 3,\n  \"c\": 4\n}\n")})
+	s := p.Session()
+	if len(s.Left()) != 1 {
+		t.Fatalf("left %v", s.Left())
+	}
+	for _, o := range p.Chunk(s.Left()[0]).Options {
+		if o.ID == TakeBase {
+			t.Error("a base that nobody knows is offered")
+		}
+	}
+	if got := string(s.Result()); got != "{\n  \"a\": 1,\n  \"c\": 4,\n  \"b\": 2\n}\n" {
+		t.Errorf("union:\n%s", got)
+	}
+}
