@@ -172,7 +172,9 @@ func (e *Engine) putItems(tx localdb.Tx, touched map[item.Name]bool, dirty bool)
 		if err != nil {
 			return err
 		}
-		it.Prune(e.seenByAll)
+		if crowded(it) {
+			it.Prune(e.seenByAll)
+		}
 		if err := tx.Set(rowState+string(n), it.Marshal()); err != nil {
 			return err
 		}
@@ -189,6 +191,18 @@ func (e *Engine) putItems(tx localdb.Tx, touched map[item.Name]bool, dirty bool)
 		}
 	}
 	return nil
+}
+
+// crowded says whether an item keeps so many replaced writes that it is worth dropping
+// those that every live device has seen. They are few and small, and serve as bases
+// for edits of a replica whose disk lags behind what its device has seen: so they
+// are kept while they are no burden.
+func crowded(it *state.Item) bool {
+	past, live := 0, 0
+	for _, a := range it.Atoms {
+		past, live = past+len(a.Past), live+len(a.Live)
+	}
+	return past > 64+live
 }
 
 // sharedHere says whether more than one replica on this device holds the item.
