@@ -123,16 +123,41 @@ type Stamp struct {
 	Inode, Size  uint64
 }
 
-// Grain is the coarsest step in which a filesystem that people use counts time (FAT: 2 s).
-const Grain = 2 * time.Second
+// Steps in which filesystems count time.
+const (
+	// Grain is the coarsest that people use: FAT 2 s, HFS+ and some network filesystems 1 s.
+	Grain = 2 * time.Second
+	// Tick is more than any fine one stands still: ext4, btrfs, XFS and tmpfs stamp with the kernel's
+	// tick (at most 10 ms), NTFS with Windows' (at most 16 ms), APFS with the time itself.
+	Tick = 50 * time.Millisecond
+	// round is what the stamps of every coarser one are multiples of (exFAT: 10 ms).
+	round = 10 * time.Millisecond
+)
 
-// Settled says whether a stamp read at that time is proof: a later write would have to
-// leave another stamp. One that is younger than Grain, or lies in the future, is not: a write
-// in the same instant would not show ("racily clean", as git calls it), so the content
-// has to be read again next time.
+// fine says whether a time can't come from a clock of coarse steps. So whoever writes
+// next, by whichever clock, leaves another one, unless the very tick has not passed.
+func fine(ns int64) bool { return ns%int64(round) != 0 }
+
+// Settled says whether a stamp is proof of content that was read after the given time: a
+// later write would have to leave another stamp. One that is too young, or lies in the
+// future, is not: a write in the same instant would not show ("racily clean", as git calls
+// it), so the content has to be read again next time. Too young is Tick for a stamp that shows
+// a fine step, else Grain: a fine one that is round by chance only costs a reading.
+//
+// This leaves open who writes and then sets both the old time and, where there is a
+// CTime, the clock back; and a file server whose clock is behind by more than the step.
 func (s Stamp) Settled(read time.Time) bool {
-	return time.Unix(0, max(s.MTime, s.CTime)).Before(read.Add(-Grain))
+	grain := Grain
+	if fine(s.MTime) || fine(s.CTime) {
+		grain = Tick
+	}
+	return time.Unix(0, max(s.MTime, s.CTime)).Before(read.Add(-grain))
 }
+
+// Exchanged says whether the stamp of a file that was just put in place is proof of what
+// was written to it, however young: the inode was touched last (by the exchange) at a
+// later tick than its content, so that every write since then shows in MTime.
+func (s Stamp) Exchanged() bool { return fine(s.MTime) && s.CTime > s.MTime }
 
 // Same compares what an exchange leaves alone: all but CTime.
 func (s Stamp) Same(b Stamp) bool {
