@@ -29,25 +29,37 @@ func (w *warner) rules() {
 		if strings.HasPrefix(r.command, "-") || r.command == "" {
 			continue
 		}
-		for _, o := range chords[r.chord] {
+		for _, o := range chords[r.chord][max(0, len(chords[r.chord])-maxGroup):] {
 			if differ(o, r) && shadow(o.keys, r.keys) && o.command != r.command && !disjoint(o.when, r.when) {
 				w.add(r.key, KeybindingClash, clash(o, r))
 			}
 		}
 		chords[r.chord] = append(chords[r.chord], r)
-		for _, o := range commands[r.command] {
+		for _, o := range commands[r.command][max(0, len(commands[r.command])-maxGroup):] {
 			if differ(o, r) && o.keys != r.keys && o.when == r.when && o.args == r.args {
 				w.add(r.key, KeybindingTwice, r.command+" now has two keys, "+o.keys+" and "+r.keys)
 			}
 		}
 		commands[r.command] = append(commands[r.command], r)
 	}
+	had := map[string]bool{}
+	for _, side := range []atoms{w.local, w.remote} {
+		side.each(func(k item.Key, _ item.Value) {
+			if p := k.Segments(); k.Lane == item.LaneValue && len(p) == 4 {
+				had[p[1]] = true
+			}
+		})
+	}
 	for _, r := range all {
-		if off, ok := strings.CutPrefix(r.command, "-"); ok && len(commands[off]) == 0 && (w.had(w.local, off) || w.had(w.remote, off)) {
+		if off, ok := strings.CutPrefix(r.command, "-"); ok && len(commands[off]) == 0 && had[off] {
 			w.add(r.key, NegationOrphaned, off+" has no key left: its default is switched off here, and the other key it had was removed")
 		}
 	}
 }
+
+// maxGroup is how many rules of one chord, or of one command, are compared with another:
+// more only a document made to waste our time has.
+const maxGroup = 200
 
 // differ says whether two rules are from different sides.
 func differ(a, b ruleUse) bool { return a.side != "" && b.side != "" && a.side != b.side }
@@ -62,16 +74,6 @@ func clash(a, b ruleUse) string {
 		return a.keys + " is now bound to both " + a.command + " and " + b.command + "; where both apply, the later rule wins"
 	}
 	return a.keys + " (" + a.command + ") and " + b.keys + " (" + b.command + ") can't both be typed"
-}
-
-// had says whether a side has a rule that gives command a key.
-func (w *warner) had(side atoms, command string) (found bool) {
-	side.each(func(k item.Key, _ item.Value) {
-		if p := k.Segments(); !found && k.Lane == item.LaneValue && len(p) == 4 && p[1] == command {
-			found = true
-		}
-	})
-	return found
 }
 
 // disjoint says whether two when clauses, in normal form, can't both hold: one demands

@@ -1,8 +1,8 @@
 package merge
 
 import (
-	"bytes"
 	"hash/maphash"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -47,13 +47,14 @@ type doc struct {
 	masked     map[int32]bool
 	warnings   []Warning
 
-	src   string // the text again: keys are parts of it
-	path  []byte // the walk's own
-	segs  item.Path
-	hint  []atom // another document's, whose paths are shared
-	next  int
-	index map[string]int32   // of value atoms by path, made when asked for
-	rest  map[item.Key]int32 // of all others
+	blocks map[string]bool // the root's keys that start with a bracket, made when asked for
+	src    string          // the text again: keys are parts of it
+	path   []byte          // the walk's own
+	segs   item.Path
+	hint   []atom // another document's, whose paths are shared
+	next   int
+	index  map[string]int32   // of value atoms by path, made when asked for
+	rest   map[item.Key]int32 // of all others
 }
 
 type atom struct {
@@ -184,6 +185,7 @@ func emptyOf(k jsonc.Kind) []byte {
 // members walks what container i holds.
 func (d *doc) members(i int32, r *rule, field string) {
 	var order []int32
+	first, repeats := len(d.atoms), len(d.inert)
 	if r.object {
 		d.duplicates(i, r)
 	}
@@ -218,7 +220,7 @@ func (d *doc) members(i int32, r *rule, field string) {
 		case d.o.Ignore != nil && d.o.Ignore(d.segs):
 			d.mask(c)
 		case dup:
-			d.drop(old, path)
+			d.markInert(old, item.Key{Path: path})
 			fallthrough
 		default:
 			seen[path] = c
@@ -226,6 +228,9 @@ func (d *doc) members(i int32, r *rule, field string) {
 			order = append(order, c)
 		}
 		d.pop(n, len(segs))
+	}
+	if r.list != nil && len(d.inert) > repeats {
+		d.dropInert(i, first)
 	}
 	d.orders(i, r, order)
 }
@@ -257,10 +262,23 @@ func (d *doc) segment(i, c int32, r *rule) string {
 		return key
 	}
 	seg := r.segment(key)
-	if seg != key && d.tree.Member(i, seg) != jsonc.None {
+	if seg != key && d.blockThere(i, seg) {
 		return key // both forms are there: each keeps its own
 	}
 	return seg
+}
+
+// blockThere says whether object i has a member whose key is seg as it is.
+func (d *doc) blockThere(i int32, seg string) bool {
+	if d.blocks == nil {
+		d.blocks = map[string]bool{}
+		for c := d.tree.First(i); c != jsonc.None; c = d.tree.After(c) {
+			if key := d.key(c); key != "" && key[0] == '[' {
+				d.blocks[key] = true
+			}
+		}
+	}
+	return d.blocks[seg]
 }
 
 // duplicates marks the members of object i that a later one of the same key undoes. It
@@ -291,24 +309,36 @@ func (d *doc) duplicates(i int32, r *rule) {
 // seed spreads keys over a table; no result depends on it.
 var seed = maphash.MakeSeed()
 
-// drop takes back the atoms of a list's element that a later one repeats.
-func (d *doc) drop(old int32, path string) {
-	d.markInert(old, item.Key{Path: path})
-	end := d.tree.Nodes[old].Next
-	atoms := d.atoms[:0]
-	for _, a := range d.atoms {
-		if a.node < old || a.node >= end || a.key.Lane == item.LaneOrder {
-			atoms = append(atoms, a)
+// dropInert takes back the atoms, from the first-th on, of those elements of list i that
+// later ones repeat.
+func (d *doc) dropInert(i int32, first int) {
+	var gone []int32 // their nodes, in order
+	for c := d.tree.First(i); c != jsonc.None; c = d.tree.After(c) {
+		if d.inert[c] {
+			gone = append(gone, c)
 		}
 	}
-	d.atoms = atoms
+	kept := d.atoms[:first]
+	for _, a := range d.atoms[first:] {
+		n, is := slices.BinarySearch(gone, a.node)
+		if !is && (n == 0 || a.node >= d.tree.Nodes[gone[n-1]].Next) {
+			kept = append(kept, a)
+		}
+	}
+	d.atoms = kept
 }
+
+// maxRepeats is how many repetitions of one document are warned about.
+const maxRepeats = 100
 
 func (d *doc) markInert(c int32, k item.Key) {
 	if d.inert == nil {
 		d.inert = map[int32]bool{}
 	}
 	d.inert[c] = true
+	if len(d.inert) > maxRepeats {
+		return
+	}
 	line, _ := d.tree.Position(int(d.tree.Nodes[c].Start))
 	d.warnings = append(d.warnings, Warning{k, DuplicateKey,
 		Label(d.t, k) + " is there twice; the one in line " + itoa(line) + " has no effect"})
@@ -405,58 +435,4 @@ func (d *doc) find(k item.Key) *atom {
 		return nil
 	}
 	return &d.atoms[i]
-}
-
-// skeleton is the document with its values blanked: leaves become 0, leaf elements
-// of lists a string that names them; what is masked or has no effect is not in it.
-func (d *doc) skeleton() []byte {
-	if len(d.inert)+len(d.masked) > 0 {
-		p := jsonc.NewPatch(d.tree, jsonc.Layout{})
-		for path, s := range d.containers {
-			_ = path
-			var seq []jsonc.Place
-			gone := false
-			for _, c := range d.tree.Children(s.node) {
-				if d.live(c) {
-					seq = append(seq, jsonc.Place{Node: c})
-				} else {
-					gone = true
-				}
-			}
-			if gone {
-				p.SetSequence(s.node, seq)
-			}
-		}
-		bare, err := cut(d.t, p.Bytes(), Options{}, nil)
-		if err != nil {
-			return nil
-		}
-		return bare.skeleton()
-	}
-	src := d.tree.Src
-	at := len(src) - len(bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")))
-	out := make([]byte, 0, len(src))
-	for i := range d.atoms {
-		a := &d.atoms[i]
-		if a.key.Lane != item.LaneValue {
-			continue
-		}
-		n := &d.tree.Nodes[a.node]
-		if _, container := d.paths[a.node]; container {
-			continue
-		}
-		out = append(out, src[at:n.Start]...)
-		if up := n.Parent; up >= 0 && d.tree.Nodes[up].Kind == jsonc.Array {
-			name := a.key.Path
-			if d.t != item.Keybindings {
-				segs := a.key.Segments()
-				name = segs[len(segs)-1]
-			}
-			out = append(out, jsonc.Quote(name)...)
-		} else {
-			out = append(out, '0')
-		}
-		at = int(n.End)
-	}
-	return append(out, src[at:]...)
 }

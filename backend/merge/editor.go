@@ -217,16 +217,19 @@ func (e *editor) field(r *rule) string {
 	return "id"
 }
 
+// rootKind is what documents of type t are at their root.
+func rootKind(t item.Type) jsonc.Kind {
+	if ruleOf(t).list != nil {
+		return jsonc.Array
+	}
+	return jsonc.Object
+}
+
 // root lets the first new member of a document without a root have one.
 func (e *editor) root(f *fresh) error {
 	h := e.made[""]
 	if h == nil {
-		kind := jsonc.Object
-		r := ruleOf(e.d.t)
-		if r.list != nil {
-			kind = jsonc.Array
-		}
-		h = &fresh{rule: r, member: &jsonc.Member{Kind: kind}}
+		h = &fresh{rule: ruleOf(e.d.t), member: &jsonc.Member{Kind: rootKind(e.d.t)}}
 		e.made[""] = h
 	}
 	h.members = append(h.members, f)
@@ -313,7 +316,11 @@ func (e *editor) finish() {
 			e.sequence(node)
 		}
 	}
-	if h := e.made[""]; h != nil {
+	h, root := e.made[""], e.d.tree.Root()
+	if h == nil && root != jsonc.None && e.gone[root] { // a root of another kind goes, and nothing comes
+		h = &fresh{member: &jsonc.Member{Value: emptyOf(rootKind(e.d.t))}}
+	}
+	if h != nil {
 		e.patch.SetRoot(e.build(h))
 	}
 }

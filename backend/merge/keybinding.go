@@ -81,6 +81,10 @@ func NormalWhen(when string) string {
 	return e
 }
 
+// maxWhen is how deep a when clause may nest and still be read; VS Code's own do not
+// nest at all.
+const maxWhen = 100
+
 type whenParser struct {
 	toks  []string
 	i     int
@@ -116,13 +120,15 @@ func (p *whenParser) term() string {
 	case "":
 		p.bad = len(p.toks) > 0 || p.bad
 		return ""
-	case "!":
-		p.i++
-		return "!" + p.term()
-	case "(":
-		if p.depth++; p.depth > 100 {
+	case "!", "(":
+		if p.depth++; p.depth > maxWhen {
 			p.bad = true
 			return ""
+		}
+		defer func() { p.depth-- }()
+		if t == "!" {
+			p.i++
+			return "!" + p.term()
 		}
 		p.i++
 		e := p.or()
@@ -131,7 +137,6 @@ func (p *whenParser) term() string {
 			return ""
 		}
 		p.i++
-		p.depth--
 		if strings.Contains(e, "&&") || strings.Contains(e, "||") {
 			e = "(" + e + ")"
 		}

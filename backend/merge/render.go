@@ -35,19 +35,6 @@ func Render(t item.Type, current []byte, want map[item.Key]item.Value, o Options
 	return cur.render(cur.diff(want), func(k item.Key) (item.Value, bool) { v, ok := want[k]; return v, ok }, hints)
 }
 
-// skeletonOf reads want's skeleton; nil if there is none that can be read.
-func skeletonOf(t item.Type, want map[item.Key]item.Value) *doc {
-	v, ok := want[skeletonKey]
-	if !ok || v.Kind != item.Text {
-		return nil
-	}
-	d, err := cut(t, v.Data, Options{}, nil)
-	if err != nil {
-		return nil
-	}
-	return d
-}
-
 func anyValue(want map[item.Key]item.Value) bool {
 	for k, v := range want {
 		if k.Lane == item.LaneValue && v.Kind == item.JSON {
@@ -55,19 +42,6 @@ func anyValue(want map[item.Key]item.Value) bool {
 		}
 	}
 	return false
-}
-
-// startOver takes the skeleton d for the document itself, with current's byte order mark.
-func (d *doc) startOver(current []byte, o Options) *doc {
-	src := d.tree.Src
-	if strings.HasPrefix(string(current), "\xef\xbb\xbf") {
-		src = append([]byte("\xef\xbb\xbf"), src...)
-	}
-	again, err := cut(d.t, src, o, nil)
-	if err != nil {
-		return d
-	}
-	return again
 }
 
 // A change gives an atom a value, or takes it away.

@@ -20,12 +20,13 @@ func (e *editor) sequence(node int32) {
 	seq, segs := make([]jsonc.Place, 0, room), make([]string, 0, room)
 	left := 0 // members that count: not the field that names the element
 	replaced := map[string]int{}
+	living := e.living(s)
 	for _, c := range d.tree.Children(node) {
 		seg := ""
 		if d.live(c) { // others have no say in the order
 			seg = e.segAt(s, c)
 		}
-		if e.gone[c] || d.inert[c] && e.lost(s, c) {
+		if e.gone[c] || d.inert[c] && !living[nameAt(d, s, c)] {
 			if seg != "" {
 				replaced[seg] = len(seq)
 			}
@@ -108,16 +109,19 @@ func (e *editor) name(f *fresh) string {
 	return f.seg
 }
 
-// lost says whether the key that duplicate c repeats is gone: then c must go too, or
-// it would take effect.
-func (e *editor) lost(s spot, c int32) bool {
-	name := nameAt(e.d, s, c)
-	for _, other := range e.d.tree.Children(s.node) {
-		if e.d.live(other) && !e.gone[other] && nameAt(e.d, s, other) == name {
-			return false
+// living names the members that stay, if there are repetitions among them: one whose
+// name does not stay must go too, or it would take effect.
+func (e *editor) living(s spot) map[string]bool {
+	if len(e.d.inert) == 0 {
+		return nil
+	}
+	names := map[string]bool{}
+	for c := e.d.tree.First(s.node); c != jsonc.None; c = e.d.tree.After(c) {
+		if e.d.live(c) && !e.gone[c] {
+			names[nameAt(e.d, s, c)] = true
 		}
 	}
-	return true
+	return names
 }
 
 // heading keeps the section heading before child c, which goes, if want still has it.
@@ -272,31 +276,50 @@ func (e *editor) clamp(order []string, segs []string, where map[string]int) {
 	if e.d.t != item.Keybindings {
 		return
 	}
-	chord := func(n string) string { return firstChord(item.Key{Path: n}.Segments()[0]) }
 	at := make(map[string]int, len(segs))
 	for i, s := range segs {
 		at[s] = i
 	}
-	for i, n := range order {
-		pos, isNew := where[n]
-		if !isNew {
-			continue
-		}
-		if pos < 0 {
-			pos = len(segs)
-		}
-		lo, hi := 0, len(segs)
-		for j, m := range order {
-			if k, ok := at[m]; ok && chord(m) == chord(n) {
-				if j < i {
-					lo = max(lo, k+1)
-				} else {
-					hi = min(hi, k)
+	chords := map[string][]string{}
+	for _, n := range order {
+		c := firstChord(item.Key{Path: n}.Segments()[0])
+		chords[c] = append(chords[c], n)
+	}
+	for _, group := range chords {
+		lo := 0
+		for _, n := range group { // behind what it follows
+			if k, ok := at[n]; ok {
+				lo = max(lo, k+1)
+			} else {
+				if where[n] < 0 {
+					where[n] = len(segs)
 				}
+				where[n] = max(where[n], lo)
 			}
 		}
-		where[n] = max(lo, min(pos, hi))
+		hi := len(segs)
+		for _, n := range slices.Backward(group) { // and before what it precedes, where both can be
+			if k, ok := at[n]; ok {
+				hi = min(hi, k)
+			} else if where[n] > hi {
+				where[n] = max(hi, e.behind(group, n, at))
+			}
+		}
 	}
+}
+
+// behind is the first place behind all of group that stand before name in it.
+func (e *editor) behind(group []string, name string, at map[string]int) int {
+	lo := 0
+	for _, n := range group {
+		if n == name {
+			break
+		}
+		if k, ok := at[n]; ok {
+			lo = max(lo, k+1)
+		}
+	}
+	return lo
 }
 
 // build makes the member that f stands for, members in the skeleton's order.

@@ -126,6 +126,7 @@ type merger struct {
 	base, local, remote *doc
 
 	changes map[item.Key]item.Value // what turns local into the result
+	above   map[string]bool         // paths of local below which the result has values; see anyBelow
 	result  Result
 }
 
@@ -266,7 +267,11 @@ func (m *merger) atom(k item.Key, b, l, r item.Value) {
 		m.took(k, "remote", RemoteOnly)
 	default:
 		m.changes[k] = v
-		m.result.decide(k, "merged", MergedInside)
+		code := MergedInside
+		if k.Lane == item.LaneOrder {
+			code = OrderChosen
+		}
+		m.result.decide(k, "merged", code)
 	}
 }
 

@@ -183,15 +183,21 @@ func (m *merger) shapes() {
 
 // anyBelow says whether the result has values below path.
 func (m *merger) anyBelow(path string) bool {
-	for i := range m.local.atoms {
-		k := m.local.atoms[i].key
-		if k.Lane == item.LaneValue && strings.HasPrefix(k.Path, path+"/") {
+	if m.above == nil {
+		m.above = map[string]bool{}
+		for i := range m.local.atoms {
+			k := m.local.atoms[i].key
+			if k.Lane != item.LaneValue {
+				continue
+			}
 			if _, ok := m.merged(k); ok {
-				return true
+				for at := strings.LastIndexByte(k.Path, '/'); at > 0 && !m.above[k.Path[:at]]; at = strings.LastIndexByte(k.Path[:at], '/') {
+					m.above[k.Path[:at]] = true
+				}
 			}
 		}
 	}
-	return false
+	return m.above[path]
 }
 
 // subtree is the whole text of what stands at path.
