@@ -28,7 +28,7 @@ func (c *cli) historyCommand() *cobra.Command {
 					}
 					return c.printJSON(orEmpty(list))
 				}
-				t := table{head: []string{"VERSION", "WHEN", "DEVICE", "", "ITEM", "WHAT"}}
+				t := table{head: []string{"VERSION", "WHEN", "DEVICE", "DID", "ITEM", "WHAT"}}
 				for _, h := range list {
 					t.add(cell{short(h.Version), bold}, when(h.Time), h.Device, h.Action, h.Item, whatChanged(h))
 				}

@@ -121,11 +121,10 @@ func (c *cli) tellFindings(findings []vault.Finding) error {
 			mark, wrong = cell{"✗", red}, true
 		}
 		t.add(mark, f.Check, f.Message)
-		if f.Object != "" {
-			t.add("", "", f.Object)
-		}
-		if f.Hint != "" {
-			t.add("", "", f.Hint)
+		for _, more := range []string{f.Object, f.Hint} {
+			if !f.OK && more != "" {
+				t.add("", "", more)
+			}
 		}
 	}
 	if c.json {

@@ -116,7 +116,7 @@ func (c *cli) tellSync(r vault.SyncResult, whole bool) {
 	}
 	switch {
 	case len(parts) > 0:
-		c.say("%s (%.1f s, %s up, %s down).", capital(strings.Join(parts, ", ")), r.Seconds, size(r.Bytes.Up), size(r.Bytes.Down))
+		c.say("%s (%s, %s up, %s down).", capital(strings.Join(parts, ", ")), seconds(r.Seconds), size(r.Bytes.Up), size(r.Bytes.Down))
 	case whole && r.Error == nil && n.Conflicts == 0 && len(r.Waiting) == 0:
 		c.say("%s Everything is up to date.", c.paint(green, "✓"))
 	}
