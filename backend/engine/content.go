@@ -30,14 +30,14 @@ func (e *Engine) loadPacks() error {
 	if e.packs != nil {
 		return nil
 	}
-	packs := map[item.Hash]packed{}
+	packs := &packIndex{map[item.Hash]packed{}, map[item.Hash]uint32{}}
 	err := e.db.View(func(tx localdb.Tx) error {
 		return tx.Scan(rowPack, func(k string, b []byte) error {
 			var p item.Pack
 			if err := decMode.Unmarshal(b, &p); err != nil {
 				return fmt.Errorf("row %s: %w", k, err)
 			}
-			addPack(packs, p)
+			packs.add(p)
 			return nil
 		})
 	})
@@ -48,9 +48,16 @@ func (e *Engine) loadPacks() error {
 	return nil
 }
 
-func addPack(packs map[item.Hash]packed, p item.Pack) {
+// packIndex says where all known chunks lie.
+type packIndex struct {
+	chunks map[item.Hash]packed
+	sizes  map[item.Hash]uint32 // of packs
+}
+
+func (x *packIndex) add(p item.Pack) {
+	x.sizes[p.Name] = p.Size
 	for _, c := range p.Chunks {
-		packs[c.Name] = packed{Pack: p.Name, PackSize: p.Size, Offset: c.Offset, Size: c.Size, Epoch: c.Epoch}
+		x.chunks[c.Name] = packed{Pack: p.Name, PackSize: p.Size, Offset: c.Offset, Size: c.Size, Epoch: c.Epoch}
 	}
 }
 
@@ -65,7 +72,7 @@ func (e *Engine) writer() (*chunk.Writer, error) {
 	}
 	return chunk.NewWriter(chunk.Options{
 		Namer: e.namer, Vault: e.meta.Vault, Epoch: epoch, Key: key, Rand: e.cfg.Rand, Spool: e.cfg.Spool, Workers: e.cfg.Workers,
-		Known: func(name item.Hash) bool { _, ok := e.packs[name]; return ok },
+		Known: func(name item.Hash) bool { _, ok := e.packs.chunks[name]; return ok },
 	}), nil
 }
 
@@ -79,7 +86,7 @@ func (e *Engine) reader() (*chunk.Reader, error) {
 	}
 	e.chunks = chunk.NewReader(chunk.ReaderOptions{
 		Namer: e.namer, Vault: e.meta.Vault, Key: e.epochKey, Workers: e.cfg.Workers,
-		Find: func(name item.Hash) (packed, bool) { p, ok := e.packs[name]; return p, ok },
+		Find: func(name item.Hash) (packed, bool) { p, ok := e.packs.chunks[name]; return p, ok },
 		Get:  e.getPack,
 	})
 	return e.chunks, nil
@@ -93,14 +100,7 @@ func (e *Engine) getPack(ctx context.Context, pack item.Hash, offset, size int64
 	if e.cfg.Store == nil {
 		return nil, errContentMissing
 	}
-	whole := false
-	for _, p := range e.packs {
-		if p.Pack == pack {
-			whole = offset == 0 && size >= int64(p.PackSize)
-			break
-		}
-	}
-	if whole {
+	if total, known := e.packs.sizes[pack]; known && offset == 0 && size >= int64(total) {
 		b, err = e.cfg.Store.Get(ctx, packName(pack))
 	} else {
 		b, err = e.cfg.Store.GetRange(ctx, packName(pack), driver.Range{Offset: offset, Size: size})
@@ -153,6 +153,7 @@ func (e *Engine) readAll(ctx context.Context, todo []*look, o *observed) error {
 
 // readFile reads a file of any size.
 func (e *Engine) readFile(ctx context.Context, l *look, o *observed) error {
+	l.read = e.cfg.Clock()
 	if l.info.Size <= SmallFile {
 		raw, info, err := e.cfg.FS.Read(l.path, SmallFile)
 		if errors.Is(err, disk.ErrTooLarge) {
@@ -209,7 +210,7 @@ func (e *Engine) flush(ctx context.Context, o *observed) ([]item.Pack, error) {
 		return nil, fmt.Errorf("spooling content: %w", err)
 	}
 	for _, p := range packs {
-		addPack(e.packs, p)
+		e.packs.add(p)
 	}
 	return packs, nil
 }
@@ -264,7 +265,7 @@ func (e *Engine) stored(ctx context.Context, n item.Name, v item.Value) (item.Va
 		return v, err
 	}
 	for _, p := range packs {
-		addPack(e.packs, p)
+		e.packs.add(p)
 	}
 	if len(packs) > 0 {
 		if _, err := e.record(change{action: item.Control, note: "content of a decision", packs: packs}); err != nil {

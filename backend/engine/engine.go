@@ -53,7 +53,26 @@ type Config struct {
 	// Restored says that the database may be a copy or have lost its tail: the
 	// device goes on in a new incarnation, and pulls before it observes.
 	Restored bool
+
+	sizes sizes // zero: as they ship
 }
+
+// sizes are the thresholds at which a journal takes its further forms. The
+// simulation lowers them, so that all forms occur in a short life.
+type sizes struct {
+	inline          int   // bytes of entries that travel in the head itself
+	refs            int   // segments that a head names
+	heads           int   // earlier heads that gather before they are deleted
+	snapshotBytes   int64 // of segments since the last snapshot
+	snapshotEntries int   // of all authors, likewise
+	past            int   // replaced writes that an item may keep beyond its live ones
+}
+
+// shipped are the sizes in force outside tests.
+//
+// A snapshot is due when a newcomer would read more in segments than in a snapshot,
+// and enough of it to be worth an object.
+var shipped = sizes{inline: 2 << 10, refs: 16, heads: 16, snapshotBytes: 256 << 10, snapshotEntries: 200, past: 64}
 
 // An Engine is one device's part of a vault. It is not safe for concurrent use:
 // one goroutine owns it.
@@ -69,7 +88,7 @@ type Engine struct {
 	known  map[item.Hash][]byte // statements, by name
 	heads  map[item.Author]headRow
 	namer  *chunk.Namer
-	packs  map[item.Hash]packed // where chunks lie; nil until needed
+	packs  *packIndex // where chunks lie; nil until needed
 	chunks *chunk.Reader
 	strat  map[string]state.Strategy
 	depths map[string]int                     // of rowDepth
@@ -135,6 +154,9 @@ func Open(cfg Config, sources []Source) (*Engine, error) {
 	}
 	if e.cfg.Workers < 1 {
 		e.cfg.Workers = 1
+	}
+	if e.cfg.sizes == (sizes{}) {
+		e.cfg.sizes = shipped
 	}
 	if err := e.load(); err != nil {
 		return nil, err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"testing"
+
+	"plait/backend/merge"
 )
 
 const settings = `{
@@ -77,5 +79,33 @@ func TestNothingToDoIsOneRequest(t *testing.T) {
 	}
 	if got, want := b.read("notes/big.bin"), a.read("notes/big.bin"); got != want {
 		t.Errorf("b's file has %d bytes, want %d", len(got), len(want))
+	}
+}
+
+func TestMergeMakesAWarning(t *testing.T) {
+	w := newWorld(t, 3)
+	a := w.add("a")
+	a.write("User/keybindings.json", `[{"key": "ctrl+1", "command": "one"}]`)
+	a.mustSync()
+	b := w.add("b")
+	b.mustSync()
+	a.write("User/keybindings.json", `[{"key": "ctrl+1", "command": "one"}, {"key": "ctrl+k", "command": "kill"}]`)
+	b.write("User/keybindings.json", `[{"key": "ctrl+1", "command": "one"}, {"key": "ctrl+k", "command": "keep"}]`)
+	a.mustSync()
+	r := b.mustSync()
+	if len(r.Warnings) != 1 || r.Warnings[0].Kind != merge.KeybindingClash || r.Warnings[0].Item != "default/keybindings/linux" {
+		t.Fatalf("both bound one key, and the warnings are %+v", r.Warnings)
+	}
+	if r := b.mustSync(); len(r.Warnings) != 0 {
+		t.Errorf("warned again: %+v", r.Warnings)
+	}
+	if r := a.mustSync(); len(r.Warnings) != 1 {
+		t.Errorf("the other device is not told: %+v", r.Warnings)
+	}
+	// What one side does knowing the other is nobody's accident.
+	b.write("User/keybindings.json", strings.Replace(b.read("User/keybindings.json"), "]", `, {"key": "ctrl+1", "command": "two"}]`, 1))
+	b.mustSync()
+	if r := a.mustSync(); len(r.Warnings) != 0 {
+		t.Errorf("warned of what nobody merged: %+v", r.Warnings)
 	}
 }

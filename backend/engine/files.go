@@ -297,9 +297,13 @@ func (e *Engine) putFileRow(tx localdb.Tx, j *fileJob) error {
 		v.Value.Mode = fileMode(l.info)
 		l.basis[theFile] = v
 	}
+	sure := l.row.sure
+	if j.done {
+		sure = l.info.Stamp.Exchanged()
+	}
 	l.row = fileRow{hash: l.hash, present: l.exists, mask: l.rep.src.MaskPrint()}
 	if l.exists {
-		l.row.stamp = l.info.Stamp
+		l.row.stamp, l.row.sure = l.info.Stamp, sure
 	}
 	return putRow(tx, l)
 }

@@ -162,7 +162,7 @@ var errHeldBack = &Bad{Code: "incomplete", Detail: "statements of the vault's me
 // epoch is what to seal under: the epoch whose key exactly the live members have.
 // If there is none, this device makes one.
 func (e *Engine) epoch() (item.Hash, seal.Key, error) {
-	if missing := e.ring.Missing(); len(missing) > 0 {
+	if missing := e.ring.Missing(e.namedKeys()...); len(missing) > 0 {
 		return item.Hash{}, seal.Key{}, errHeldBack
 	}
 	ss, err := e.keys.Maintain(e.cfg.Rand, e.cfg.Clock())
@@ -177,6 +177,18 @@ func (e *Engine) epoch() (item.Hash, seal.Key, error) {
 		return item.Hash{}, seal.Key{}, errors.New("no epoch whose key exactly the live members have")
 	}
 	return id, key, nil
+}
+
+// namedKeys are the statements that the newest heads of live devices name. A revoked
+// one's don't count: it could name what is not there, and nobody would ever send again.
+func (e *Engine) namedKeys() []item.Hash {
+	var names []item.Hash
+	for a, h := range e.heads {
+		if m, ok := e.ring.Member(a.Device); ok && !m.Revoked {
+			names = append(names, h.Keys...)
+		}
+	}
+	return names
 }
 
 // pushKeys sends this device's own statements. Their rows stay until a head names them.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"time"
 
 	"plait/backend/chunk"
 	"plait/backend/disk"
@@ -27,6 +28,7 @@ type look struct {
 	item   item.Name
 	path   string
 	info   disk.Info
+	read   time.Time // when reading it began
 	exists bool
 	raw    []byte                  // of a document
 	atoms  map[item.Key]item.Value // taken apart; empty if it does not exist
@@ -200,6 +202,7 @@ func (e *Engine) observeReplica(ctx context.Context, r *replica, o *observed, ty
 
 // read takes a document apart; files are read by readAll.
 func (e *Engine) read(l *look) error {
+	l.read = e.cfg.Clock()
 	raw, info, err := e.cfg.FS.Read(l.path, MaxDocument)
 	if err != nil {
 		return err
@@ -249,7 +252,7 @@ func (e *Engine) compare(l *look, mask [8]byte) error {
 	}
 	l.seen = plan.Observe(l.item.Type(), layers, l.atoms, l.basis, contact)
 	now := fileRow{stamp: l.info.Stamp, mask: mask, hash: l.hash, present: l.exists}
-	now.sure = l.info.Stamp.Settled(e.cfg.Clock())
+	now.sure = l.exists && l.info.Stamp.Settled(l.read)
 	was := l.row
 	if was.stamp != now.stamp || was.sure != now.sure || was.mask != now.mask || was.hash != now.hash || was.present != now.present ||
 		len(l.seen.Adopt) > 0 || len(l.seen.Writes) > 0 {

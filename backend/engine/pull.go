@@ -146,8 +146,18 @@ func (e *Engine) loadSeen() (map[item.Author]seenRow, error) {
 // pulled is what reading the store brought.
 type pulled struct {
 	items    map[item.Name]bool
+	from     map[item.Name]item.Vector // what the authors of entries about an item had seen
 	bad      []*Bad
 	keysRead bool // statements were listed in this pull
+}
+
+// saw notes what the author of an entry about an item had seen, the entry itself too.
+func (p *pulled) saw(n item.Name, en *item.Entry) {
+	if p.from[n] == nil {
+		p.from[n] = item.Vector{}
+	}
+	p.from[n].Join(en.Deps)
+	p.from[n].Join(item.Vector{en.Author: item.Tip{Seq: en.Seq}})
 }
 
 // fetched is one author's head as read in this round, with the records that this
@@ -161,7 +171,7 @@ type fetched struct {
 
 // pull reads every head that is new, and applies what it leads to, in causal order (E5).
 func (e *Engine) pull(ctx context.Context, l *listing) (*pulled, error) {
-	p := &pulled{items: map[item.Name]bool{}}
+	p := &pulled{items: map[item.Name]bool{}, from: map[item.Name]item.Vector{}}
 	seen, err := e.loadSeen()
 	if err != nil {
 		return nil, err
@@ -512,7 +522,10 @@ func (e *Engine) applyOne(b *batch, f *fetched, p *pulled) (bool, error) {
 		}
 		it.Apply(en, *w)
 		b.touched[w.Item] = true
-		p.items[w.Item.Shared()] = true
+		if w.Item.Type() != item.Policy {
+			p.items[w.Item.Shared()] = true
+		}
+		p.saw(w.Item, en)
 		if depths[i] > 0 {
 			e.setDepth(b, w.Item, w.Key, en.Dot(), depths[i])
 		}
@@ -521,7 +534,7 @@ func (e *Engine) applyOne(b *batch, f *fetched, p *pulled) (bool, error) {
 	b.rows = append(b.rows, func(tx localdb.Tx) error { return putRecord(tx, dot, r) })
 	for _, pk := range en.Packs {
 		if e.packs != nil {
-			addPack(e.packs, pk)
+			e.packs.add(pk)
 		}
 		b.rows = append(b.rows, func(tx localdb.Tx) error { return setCBOR(tx, rowPack+pk.Name.String(), pk) })
 	}

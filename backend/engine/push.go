@@ -23,7 +23,7 @@ type cursor struct {
 	N        uint64               `cbor:"3,keyasint"` // number of our newest head
 	Head     string               `cbor:"4,keyasint"` // its name
 	Old      []string             `cbor:"5,keyasint"` // earlier heads that are still there, oldest first
-	Segments []journal.Ref        `cbor:"6,keyasint"` // newest first, at most maxRefs
+	Segments []journal.Ref        `cbor:"6,keyasint"` // newest first, at most sizes.refs
 	Snapshot *journal.SnapshotRef `cbor:"7,keyasint"`
 	SnapSeq  int                  `cbor:"8,keyasint"` // entries of all authors covered by it
 	Bytes    int64                `cbor:"9,keyasint"` // of segments since the snapshot
@@ -37,13 +37,11 @@ type outbox struct {
 	Names []string    `cbor:"1,keyasint"`           // in the order of sending; bytes under rowOut
 	Next  cursor      `cbor:"2,keyasint"`           // in force once all are sent
 	Keys  []item.Hash `cbor:"3,keyasint,omitempty"` // statements of ours that its head is the first to name
+	Items int         `cbor:"4,keyasint,omitempty"` // how many items its entries are about
 }
 
 const (
-	maxInline  = 2 << 10 // bytes of entries that travel in the head itself
-	maxRefs    = 16
-	keepHeads  = 2
-	dropHeads  = 16             // old heads are deleted once so many have gathered
+	keepHeads  = 2              // that stay when earlier ones are deleted
 	renewAfter = 24 * time.Hour // a head that only covers more is renewed at most so often
 )
 
@@ -87,18 +85,18 @@ func (e *Engine) own(l *listing) (mine, rolled bool, err error) {
 	return false, false, nil
 }
 
-// push sends what the store lacks of this device's, in the order of E4.
+// push sends what the store lacks of this device's, in the order of E4. sent is how many
+// items the entries were about.
 func (e *Engine) push(ctx context.Context) (sent int, err error) {
 	c, o, err := e.loadCursor()
 	if err != nil {
 		return 0, err
 	}
 	if o != nil {
-		n := int(o.Next.Seq - c.Seq)
 		if err := e.send(ctx, o); err != nil {
 			return 0, err
 		}
-		sent += n
+		sent += o.Items
 		c = o.Next
 	}
 	if err := e.pushPacks(ctx); err != nil {
@@ -110,7 +108,6 @@ func (e *Engine) push(ctx context.Context) (sent int, err error) {
 	if !e.headDue(&c) {
 		return sent, nil
 	}
-	n := int(e.meta.Seq - c.Seq)
 	o, err = e.sealPush(ctx, c)
 	if err != nil {
 		return sent, err
@@ -118,7 +115,7 @@ func (e *Engine) push(ctx context.Context) (sent int, err error) {
 	if err := e.send(ctx, o); err != nil {
 		return sent, err
 	}
-	return sent + n, e.dropOldHeads(ctx, o.Next)
+	return sent + o.Items, e.dropOldHeads(ctx, o.Next)
 }
 
 // headDue says whether there is reason for a new head: entries, new statements, or a day
@@ -246,6 +243,7 @@ func (e *Engine) sealPush(ctx context.Context, c cursor) (*outbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	news := recs[min(len(recs), int(c.Seq-c.SegSeq)):]
 	next := c
 	objects := map[string][]byte{}
 	var names []string
@@ -253,7 +251,7 @@ func (e *Engine) sealPush(ctx context.Context, c cursor) (*outbox, error) {
 	for _, r := range recs {
 		size += len(r.Header) + len(r.Payload) + 16
 	}
-	for size > maxInline && len(recs) > 0 {
+	for size > e.cfg.sizes.inline && len(recs) > 0 {
 		n := 0
 		weight := 0
 		for n < len(recs) && (n == 0 || weight+len(recs[n].Payload) < maxSegment) {
@@ -272,8 +270,8 @@ func (e *Engine) sealPush(ctx context.Context, c cursor) (*outbox, error) {
 		name := store.HashName(store.Segments, ref.Name)
 		names, objects[name] = append(names, name), obj
 		next.Segments = append([]journal.Ref{ref}, next.Segments...)
-		if len(next.Segments) > maxRefs {
-			next.Segments = next.Segments[:maxRefs]
+		if len(next.Segments) > e.cfg.sizes.refs {
+			next.Segments = next.Segments[:e.cfg.sizes.refs]
 		}
 		next.SegSeq = ref.Last
 		next.Bytes += int64(len(obj))
@@ -311,7 +309,7 @@ func (e *Engine) sealPush(ctx context.Context, c cursor) (*outbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &outbox{Names: names, Next: next, Keys: out}
+	o := &outbox{Names: names, Next: next, Keys: out, Items: e.itemsIn(news)}
 	m := e.meta
 	return o, e.commit(func(tx localdb.Tx) error {
 		for _, n := range names {
@@ -373,7 +371,7 @@ func (e *Engine) send(ctx context.Context, o *outbox) error {
 // dropOldHeads deletes this device's earlier heads, in batches; two stay, so that
 // whoever lists while we write finds a whole one.
 func (e *Engine) dropOldHeads(ctx context.Context, c cursor) error {
-	if len(c.Old) < dropHeads {
+	if len(c.Old) < e.cfg.sizes.heads {
 		return nil
 	}
 	for len(c.Old) > keepHeads-1 {
@@ -412,6 +410,24 @@ func (e *Engine) entryCount() int {
 		n += int(t.Seq)
 	}
 	return n
+}
+
+// itemsIn is how many items of a person's some of this device's entries are about. An
+// entry whose texts lean on ones that are no longer kept is not counted.
+func (e *Engine) itemsIn(recs []journal.Record) int {
+	names := map[item.Name]bool{}
+	for _, r := range recs {
+		en, _, err := journal.Decode(r, func(n item.Name, k item.Key, d item.Dot) ([]byte, int, bool) { return e.text(n, k, d) })
+		if err != nil {
+			continue
+		}
+		for _, w := range en.Writes {
+			if w.Item.Type() != item.Policy {
+				names[w.Item.Shared()] = true
+			}
+		}
+	}
+	return len(names)
 }
 
 // Unsent is how many entries the store does not have.

@@ -172,7 +172,7 @@ func (e *Engine) putItems(tx localdb.Tx, touched map[item.Name]bool, dirty bool)
 		if err != nil {
 			return err
 		}
-		if crowded(it) {
+		if crowded(it, e.cfg.sizes.past) {
 			it.Prune(e.seenByAll)
 		}
 		if err := tx.Set(rowState+string(n), it.Marshal()); err != nil {
@@ -197,12 +197,12 @@ func (e *Engine) putItems(tx localdb.Tx, touched map[item.Name]bool, dirty bool)
 // those that every live device has seen. They are few and small, and serve as bases
 // for edits of a replica whose disk lags behind what its device has seen: so they
 // are kept while they are no burden.
-func crowded(it *state.Item) bool {
+func crowded(it *state.Item, most int) bool {
 	past, live := 0, 0
 	for _, a := range it.Atoms {
 		past, live = past+len(a.Past), live+len(a.Live)
 	}
-	return past > 64+live
+	return past > most+live
 }
 
 // sharedHere says whether more than one replica on this device holds the item.

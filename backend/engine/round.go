@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"plait/backend/item"
@@ -208,15 +209,20 @@ func (r *Round) refusesPush() bool {
 }
 
 func (e *Engine) pullInto(ctx context.Context, l *listing, r *Round) error {
+	before := e.meta.Vector.Clone()
 	p, err := e.pull(ctx, l)
 	if err == nil && incomplete(p.bad) {
 		// A listing is no snapshot: what one head names may have come while the
 		// others were read. One more look tells late from missing.
 		if again, lerr := e.list(ctx); lerr == nil {
-			items := p.items
+			first := p
 			if p, err = e.pull(ctx, again); p != nil {
-				for n := range items {
-					p.items[n] = true
+				maps.Copy(p.items, first.items)
+				for n, v := range first.from {
+					if p.from[n] == nil {
+						p.from[n] = item.Vector{}
+					}
+					p.from[n].Join(v)
 				}
 			}
 		}
@@ -224,6 +230,9 @@ func (e *Engine) pullInto(ctx context.Context, l *listing, r *Round) error {
 	if p != nil {
 		r.Pulled += len(p.items)
 		r.Bad = append(r.Bad, p.bad...)
+		if err == nil {
+			err = e.warn(r, before, p.from)
+		}
 	}
 	if err == nil {
 		return nil

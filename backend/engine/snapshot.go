@@ -16,13 +16,6 @@ import (
 	"plait/backend/store/driver"
 )
 
-// When a snapshot is due: when a newcomer would read more in segments than in a
-// snapshot, and enough of it to be worth an object.
-const (
-	snapshotBytes   = 256 << 10
-	snapshotEntries = 200
-)
-
 // snapRow is what this device found of a snapshot that another one wrote.
 type snapRow struct {
 	Good bool `cbor:"1,keyasint"`
@@ -32,10 +25,11 @@ const rowSnap = "y/" // hash: a snapshot that this device checked
 
 // snapshotDue seals a snapshot if one is due: nil if not.
 func (e *Engine) snapshotDue(c *cursor, sealer journal.Sealer) (*journal.SnapshotRef, []byte, error) {
-	if c.N == 0 || c.Bytes < snapshotBytes && e.entryCount()-c.SnapSeq < snapshotEntries {
+	many := e.entryCount()-c.SnapSeq >= e.cfg.sizes.snapshotEntries
+	if c.N == 0 || c.Bytes < e.cfg.sizes.snapshotBytes && !many {
 		return nil, nil, nil
 	}
-	if c.Snapshot != nil && c.Bytes < 2*c.Snapshot.Size && e.entryCount()-c.SnapSeq < snapshotEntries {
+	if c.Snapshot != nil && c.Bytes < 2*c.Snapshot.Size && !many {
 		return nil, nil, nil
 	}
 	var buf bytes.Buffer
@@ -198,7 +192,9 @@ func (e *Engine) adoptSnapshot(l *loaded, p *pulled) error {
 		}
 		e.items[n] = state.Join(ours, theirs, e.meta.Vector, l.vector)
 		touched[n] = true
-		p.items[n.Shared()] = true
+		if n.Type() != item.Policy {
+			p.items[n.Shared()] = true
+		}
 	}
 	m.Vector.Join(l.vector)
 	m.Floor = l.vector
@@ -209,7 +205,7 @@ func (e *Engine) adoptSnapshot(l *loaded, p *pulled) error {
 	}
 	if e.packs != nil {
 		for _, pk := range l.packs {
-			addPack(e.packs, pk)
+			e.packs.add(pk)
 		}
 	}
 	e.policyTouched(touched)

@@ -257,7 +257,7 @@ func (e *Engine) settleRow(l *look, t plan.Targeted) error {
 	if l.exists {
 		l.row.stamp = l.info.Stamp
 	}
-	l.row.sure = false
+	l.row.sure = l.exists && l.info.Stamp.Settled(l.read)
 	return stop(e.commit(func(tx localdb.Tx) error { return putRow(tx, l) }))
 }
 
@@ -400,7 +400,7 @@ func (e *Engine) readBack(l *look, t plan.Targeted, out []byte, after disk.Info)
 	old := l.basis
 	l.basis = basis
 	l.row.hash, l.row.present, l.row.mask, l.row.stamp = sha256.Sum256(out), true, l.rep.src.MaskPrint(), after.Stamp
-	l.row.sure = false
+	l.row.sure = after.Stamp.Exchanged()
 	err = stop(e.commit(func(tx localdb.Tx) error { return putRow(tx, l) }))
 	l.basis = old
 	return err
