@@ -32,7 +32,7 @@ type redoFile struct {
 const (
 	redoAAD = "redo"
 	maxRow  = inline + MaxKey + 1<<10
-	batch   = memTable * 15 / 100 / 2 // well below Badger's limit
+	batch   = memTable * 15 / 100 * 85 / 100 // Badger's limit, and some room
 )
 
 func (f redoFile) path() string { return filepath.Join(f.dir, "redo") }

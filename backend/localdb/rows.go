@@ -101,7 +101,9 @@ type row struct {
 	remove bool
 }
 
-func (r row) size() int { return len(r.key) + len(r.value) + 16 }
+// size is what the row takes of one of Badger's transactions, which are limited in
+// rows too: as if each had 96 bytes at least.
+func (r row) size() int { return max(len(r.key)+len(r.value)+32, 128) }
 
 // apply puts the row into txn. What it returns may be badger.ErrTxnTooBig.
 func (r row) apply(txn *badger.Txn) error {

@@ -221,6 +221,20 @@ func large(t *testing.T, db localdb.DB, again func() localdb.DB) {
 		}
 		compare(t, db, all)
 	}
+	err := db.Update(func(tx localdb.Tx) error { // many, and all of them small
+		for i := range 30_000 {
+			k, v := fmt.Sprint(i), []byte{byte(i)}
+			all[k] = v
+			if err := tx.Set(k, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, db, all)
 	compare(t, again(), all)
 }
 
