@@ -18,11 +18,11 @@ type editor struct {
 	gone     map[int32]bool     // members that go
 	whole    map[int32]bool     // containers that become one value
 	new      map[int32][]*fresh // by the container that gets them
+	values   map[string]bool    // paths that get a value nothing can lie below
 	made     map[string]*fresh  // by path
 	touched  map[int32]bool     // containers that get a new sequence
 	orders   map[int32][]item.Key
 	comments map[string][]change // by owner
-	inner    map[string][]byte   // {} and [] with the comments put into them, by path
 }
 
 // fresh is a member that the document does not have yet.
@@ -46,25 +46,20 @@ func (e *editor) apply(cs []change) error {
 		}
 	}
 	var orders []change
-	over := "" // a path that has a value of its own: what lies below yields
 	for _, c := range cs {
 		if c.value.Kind == item.Absent && c.key.Lane < item.LaneComment {
 			continue
 		}
 		switch c.key.Lane {
 		case item.LaneValue:
-			if over != "" && strings.HasPrefix(c.key.Path, over) {
+			if e.covered(c.key.Path) {
 				continue
 			}
 			if c.value.Kind != item.JSON || tree(c.value.Data) == nil {
 				return fmt.Errorf("%w: %s has no JSON value", ErrAtoms, Label(d.t, c.key))
 			}
-			set, err := e.set(c)
-			if err != nil {
+			if err := e.set(c); err != nil {
 				return err
-			}
-			if set {
-				over = c.key.Path + "/"
 			}
 		case item.LaneOrder:
 			orders = append(orders, c)
@@ -97,29 +92,48 @@ func (e *editor) touch(node int32) {
 	}
 }
 
-func isEmpty(raw []byte) bool {
-	s := string(raw)
-	return s == "{}" || s == "[]" || func() bool { t := tree(raw); return t != nil && t.Nodes[0].Kind.Container() && t.Nodes[0].Len == 0 }()
+// covered says whether something above path has, or keeps, a value of its own: then
+// nothing can lie below.
+func (e *editor) covered(path string) bool {
+	for i := 1; i < len(path); i++ {
+		if path[i] != '/' {
+			continue
+		}
+		up := path[:i]
+		if e.values[up] {
+			return true
+		}
+		if _, container := e.d.containers[up]; container {
+			continue
+		}
+		if a := e.d.find(item.Key{Path: up}); a != nil && !e.gone[a.node] {
+			return true
+		}
+	}
+	return false
 }
 
-// set gives an atom a value. It says whether the path now is one value, so that
-// nothing can lie below.
-func (e *editor) set(c change) (bool, error) {
-	d := e.d
-	path := c.key.Path
+// set gives an atom a value.
+func (e *editor) set(c change) error {
+	d, path := e.d, c.key.Path
+	empty := Yields(d.t, path, c.value.Data)
+	if !empty {
+		e.values[path] = true
+	}
 	if s, ok := d.containers[path]; ok {
-		if isEmpty(c.value.Data) && emptyFits(d.tree.Nodes[s.node].Kind, c.value.Data) {
+		if empty && kindOf(c.value.Data) == d.tree.Nodes[s.node].Kind {
 			e.touched[s.node] = true
-			return false, nil
+			return nil
 		}
 		e.patch.SetValue(s.node, c.value.Data)
 		e.whole[s.node] = true
 		delete(e.gone, s.node)
-		return true, nil
+		return nil
 	}
-	if a := d.find(c.key); a != nil {
-		e.patch.SetValue(a.node, c.value.Data)
-		return !isEmpty(c.value.Data), nil
+	leaf := d.find(c.key)
+	if leaf != nil && !empty {
+		e.patch.SetValue(leaf.node, c.value.Data)
+		return nil
 	}
 	if path == "" {
 		if root := d.tree.Root(); root != jsonc.None {
@@ -128,32 +142,30 @@ func (e *editor) set(c change) (bool, error) {
 		} else {
 			e.patch.SetRoot(&jsonc.Member{Value: c.value.Data})
 		}
-		return true, nil
+		return nil
+	}
+	if leaf != nil { // it becomes a place for members: a new member where it was
+		e.remove(leaf.node)
 	}
 	f, err := e.make(path)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if isEmpty(c.value.Data) && f.rule.container(kindOf(c.value.Data)) {
-		f.empty = true
-		f.member.Kind = kindOf(c.value.Data)
-		return false, nil
+	if !empty {
+		f.member.Value = c.value.Data
+		return nil
 	}
-	if f.rule != leaf && !f.rule.object && f.rule.list == nil {
-		f.rule = leaf
+	f.empty, f.member.Kind = true, kindOf(c.value.Data)
+	if leaf != nil {
+		f.member.Key = d.tree.RawKey(leaf.node)
+		for _, s := range []jsonc.Slot{jsonc.Section, jsonc.Lead, jsonc.Trail} {
+			if a := d.find(slotKey(path, s)); a != nil {
+				f.member.Comments[s] = string(a.data)
+			}
+		}
 	}
-	f.member.Value = c.value.Data
-	return true, nil
+	return nil
 }
-
-func kindOf(raw []byte) jsonc.Kind {
-	if t := tree(raw); t != nil {
-		return t.Nodes[0].Kind
-	}
-	return jsonc.Invalid
-}
-
-func emptyFits(k jsonc.Kind, raw []byte) bool { return kindOf(raw) == k }
 
 // make finds or makes the new member at path, and what must hold it.
 func (e *editor) make(path string) (*fresh, error) {
@@ -206,9 +218,6 @@ func (e *editor) make(path string) (*fresh, error) {
 	return f, nil
 }
 
-// isUnnamed says whether a list element's segment stands for one without a name.
-func isUnnamed(seg string) bool { return strings.HasPrefix(seg, "#") && !strings.HasPrefix(seg, "##") }
-
 // field is the field that names the elements of a list cut by r.
 func (e *editor) field(r *rule) string {
 	if r == tasksRule.named["tasks"] {
@@ -243,23 +252,13 @@ func (e *editor) holder(path string) (up string, segs item.Path, r *rule, err er
 	if err != nil || len(p) == 0 {
 		return "", nil, nil, fmt.Errorf("%w: path %q", ErrAtoms, path)
 	}
-	r = ruleOf(e.d.t)
 	if e.d.t == item.Keybindings {
 		if len(p) != 4 {
 			return "", nil, nil, fmt.Errorf("%w: no keybinding is named by %q", ErrAtoms, path)
 		}
-		return "", p, r, nil
+		return "", p, keybindingsRule, nil
 	}
-	for _, s := range p[:len(p)-1] {
-		if !r.object && r.list == nil {
-			break
-		}
-		if r.list != nil {
-			r = elementRule(r, map[bool]string{true: "", false: "x"}[isUnnamed(s)])
-		} else {
-			r = r.member(s)
-		}
-	}
+	r = ruleAt(e.d.t, p[:len(p)-1])
 	if !r.object && r.list == nil {
 		return "", nil, nil, fmt.Errorf("%w: nothing can lie at %q", ErrAtoms, path)
 	}
@@ -381,31 +380,9 @@ func (e *editor) say() {
 			switch {
 			case f != nil && f.path != "":
 				f.member.Comments[slot] = text
-			case there && inner && e.d.paths[max(node, 0)] != owner:
-				e.sayInside(owner, node, slot, text)
-			case there && !(inner && node < 0):
+			case there && !(inner && (node < 0 || e.d.paths[node] != owner)):
 				e.patch.SetComment(node, slot, text)
 			}
 		}
 	}
-}
-
-// sayInside puts a comment into the {} or [] that a leaf becomes.
-func (e *editor) sayInside(owner string, node int32, slot jsonc.Slot, text string) {
-	v, ok := e.want(item.Key{Path: owner})
-	if !ok || !isEmpty(v.Data) || node < 0 {
-		return
-	}
-	raw := e.inner[owner]
-	if raw == nil {
-		raw = v.Data
-	}
-	t := tree(raw)
-	p := jsonc.NewPatch(t, e.d.tree.Layout(jsonc.Layout{}))
-	p.SetComment(t.Root(), slot, text)
-	if e.inner == nil {
-		e.inner = map[string][]byte{}
-	}
-	e.inner[owner] = p.Bytes()
-	e.patch.SetValue(node, e.inner[owner])
 }

@@ -18,10 +18,12 @@ var types = []item.Type{item.Settings, item.Keybindings, item.Snippets, item.Tas
 
 // pinned seeds failed once; each says what broke.
 var pinned = []uint64{
-	817, // a new rule went before the one it was to shadow, and a second merge conflicted
-	433, // an order that changed nothing laid out the whole list anew
-	974, // an order that only a removed member made different was chosen, once
-	802, // the comment on a new task's label was lost
+	817,  // a new rule went before the one it was to shadow, and a second merge conflicted
+	433,  // an order that changed nothing laid out the whole list anew
+	1392, // [] gave way to members, and the key was there twice
+	784,  // the place of a key that both added changed when merged again
+	974,  // an order that only a removed member made different was chosen, once
+	802,  // the comment on a new task's label was lost
 }
 
 // each runs f under n seeds for every type.
@@ -236,7 +238,7 @@ func oracle(t *testing.T, ty item.Type, b, l, r string, x Result, at string) {
 			t.Errorf("%v conflicts, but no conflict names it%s", k, at)
 			continue
 		}
-		if want.Kind == item.JSON && isEmpty(want.Data) && got[k].Kind == item.Absent {
+		if want.Kind == item.JSON && Yields(ty, k.Path, want.Data) && got[k].Kind == item.Absent {
 			continue // it yields to what lies below
 		}
 		if !Same(ty, k, got[k], want) {

@@ -164,7 +164,8 @@ func mergeOrder(base, local, remote []byte, known, meant bool) ([]byte, bool) {
 			return nil, false
 		}
 	}
-	if bytes.Compare(local, remote) > 0 {
+	// By the names that both have, lest merging again chooses otherwise.
+	if c := slices.Compare(bothL, bothR); c > 0 || c == 0 && bytes.Compare(local, remote) > 0 {
 		l, r = r, l
 	}
 	return list(weave(l, r)), true

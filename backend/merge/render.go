@@ -111,7 +111,7 @@ func (d *doc) render(cs []change, want func(item.Key) (item.Value, bool), hints 
 	}
 	e := &editor{
 		d: d, hints: hints, want: want,
-		gone: map[int32]bool{}, new: map[int32][]*fresh{}, whole: map[int32]bool{}, made: map[string]*fresh{},
+		gone: map[int32]bool{}, new: map[int32][]*fresh{}, whole: map[int32]bool{}, made: map[string]*fresh{}, values: map[string]bool{},
 		touched: map[int32]bool{}, orders: map[int32][]item.Key{}, comments: map[string][]change{},
 	}
 	var l jsonc.Layout

@@ -89,6 +89,56 @@ func (r *rule) segment(key string) string {
 	return "[" + strings.Join(parts, "][") + "]"
 }
 
+// ruleAt is the rule by which what lies at p in a document of type t is cut.
+func ruleAt(t item.Type, p item.Path) *rule {
+	r := ruleOf(t)
+	if t == item.Keybindings && len(p) > 0 {
+		return leaf
+	}
+	for _, s := range p {
+		switch {
+		case r.list != nil && isUnnamed(s):
+			return leaf
+		case r.list != nil:
+			r = r.rest
+		case r.object:
+			r = r.member(s)
+		default:
+			return leaf
+		}
+	}
+	return r
+}
+
+// isUnnamed says whether a list element's segment stands for one without a name.
+func isUnnamed(seg string) bool { return strings.HasPrefix(seg, "#") && !strings.HasPrefix(seg, "##") }
+
+// Yields says whether the value raw at path is no more than an empty place for members:
+// {} or [] where a document of type t has members. It gives way to any below it.
+func Yields(t item.Type, path string, raw []byte) bool {
+	if !isEmpty(raw) {
+		return false
+	}
+	return ruleAt(t, item.Key{Path: path}.Segments()).container(kindOf(raw))
+}
+
+// isEmpty says whether raw is {} or [], whatever the white space and comments in it.
+func isEmpty(raw []byte) bool {
+	if len(raw) < 2 || raw[0] != '{' && raw[0] != '[' {
+		return false
+	}
+	t := tree(raw)
+	return t != nil && t.Nodes[0].Len == 0
+}
+
+// kindOf is the kind of the value that raw is.
+func kindOf(raw []byte) jsonc.Kind {
+	if t := tree(raw); t != nil {
+		return t.Nodes[0].Kind
+	}
+	return jsonc.Invalid
+}
+
 // byField names elements by a string field. What has none is a leaf, named by # and
 // what VS Code would call it, else by a hash of what it means: a changed one is
 // another one.

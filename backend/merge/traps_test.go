@@ -218,6 +218,29 @@ func TestRenderRefusesAtomsThatMakeNoDocument(t *testing.T) {
 	}
 }
 
+// TestRenderOfAtomsThatOverlap: of a value and members below it the value stays, unless
+// it is an empty place for them.
+func TestRenderOfAtomsThatOverlap(t *testing.T) {
+	one := jsonValue([]byte("1"))
+	for _, c := range []struct {
+		t         item.Type
+		cur, want string
+		atoms     map[item.Key]item.Value
+	}{
+		{item.Settings, `{"a": 1, "a.b": 1}`, `{"a": 1, "a.b": 1}`, map[item.Key]item.Value{{Path: "/a"}: one, {Path: "/a.b"}: one, {Path: "/a/x"}: one}},
+		{item.Settings, "{\n\t// c\n\t\"a\": 1 // t\n}", "{\n\t// c\n\t\"a\": {\n\t\t\"x\": 1\n\t} // t\n}",
+			map[item.Key]item.Value{{Path: "/a"}: jsonValue([]byte("{}")), {Path: "/a/x"}: one, {Lane: item.LaneComment, Path: "/a"}: {Kind: item.Text, Data: []byte("// c")}, {Lane: item.LaneTrail, Path: "/a"}: {Kind: item.Text, Data: []byte("// t")}}},
+		{item.Settings, `{"a": {"x": 1, "y": 2}}`, `{"a": [ ]}`, map[item.Key]item.Value{{Path: "/a"}: jsonValue([]byte("[ ]")), {Path: "/a/x"}: one}},
+		{item.Settings, `{"a": [1]}`, `{"a": []}`, map[item.Key]item.Value{{Path: "/a"}: jsonValue([]byte("[]")), {Path: "/a/x"}: one}},
+		{item.Tasks, `{"tasks": []}`, "{\"tasks\": [\n    {\n        \"label\": \"b\",\n        \"x\": 1\n    }\n]}", map[item.Key]item.Value{{Path: "/tasks"}: jsonValue([]byte("[]")), {Path: "/tasks/b/x"}: one}},
+	} {
+		got, err := Render(c.t, []byte(c.cur), c.atoms, Options{})
+		if err != nil || string(got) != c.want {
+			t.Errorf("%v\n got %q\nwant %q", err, got, c.want)
+		}
+	}
+}
+
 // TestValueIsSymmetric: M6, over values that sides of random documents have.
 func TestValueIsSymmetric(t *testing.T) {
 	for i := range scale(3000) {

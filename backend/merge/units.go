@@ -137,24 +137,24 @@ func (m *merger) shapes() {
 			if c != '/' || i == 0 {
 				continue
 			}
-			if up, ok := m.merged(item.Key{Path: k.Path[:i]}); ok && !isEmpty(up.Data) {
+			if up, ok := m.merged(item.Key{Path: k.Path[:i]}); ok && !Yields(m.t, k.Path[:i], up.Data) {
 				at = append(at, k.Path[:i])
 				break
 			}
 		}
-		if _, ok := m.local.containers[k.Path]; ok && !isEmpty(v.Data) && m.anyBelow(k.Path) {
+		if _, ok := m.local.containers[k.Path]; ok && !Yields(m.t, k.Path, v.Data) && m.anyBelow(k.Path) {
 			at = append(at, k.Path)
 		}
 	}
 	for _, c := range m.result.Conflicts { // local's value stays, remote's members come
 		if c.Key.Lane == item.LaneValue && c.Local == nil {
-			if _, ok := m.local.containers[c.Key.Path]; ok && c.Remote != nil && !isEmpty(c.Remote.Data) {
+			if _, ok := m.local.containers[c.Key.Path]; ok && c.Remote != nil && !Yields(m.t, c.Key.Path, c.Remote.Data) {
 				at = append(at, c.Key.Path)
 			}
 		}
 		for i, ch := range c.Key.Path {
 			if ch == '/' && i > 0 && c.Key.Lane == item.LaneValue {
-				if up, ok := m.merged(item.Key{Path: c.Key.Path[:i]}); ok && !isEmpty(up.Data) {
+				if up, ok := m.merged(item.Key{Path: c.Key.Path[:i]}); ok && !Yields(m.t, c.Key.Path[:i], up.Data) {
 					at = append(at, c.Key.Path[:i])
 					break
 				}
