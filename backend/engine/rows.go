@@ -129,7 +129,7 @@ func parseAuthor(s string) (item.Author, bool) {
 //	78 basis, CBOR
 type fileRow struct {
 	stamp   disk.Stamp
-	sure    bool // the stamp was old enough when taken that any later write must change it
+	sure    bool // any write after what hash names must have left another stamp
 	present bool // there was a file
 	hash    item.Hash
 	mask    [8]byte

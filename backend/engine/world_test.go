@@ -31,6 +31,7 @@ type world struct {
 	bucket  *memstore.Bucket
 	seed    keyring.Seed
 	devices []*device
+	disk    disk.MemoryOptions // of devices to come
 }
 
 // A device is a simulated machine.
@@ -39,7 +40,7 @@ type device struct {
 	name    string
 	fs      *disk.Memory
 	db      *localdb.Memory
-	spool   MemorySpool
+	spool   Spool
 	keys    *keyring.Device
 	bucket  driver.Bucket
 	store   *store.Store
@@ -86,7 +87,7 @@ func (w *world) add(name string) *device {
 
 func (w *world) machine(name string) *device {
 	d := &device{w: w, name: name, rand: randReader{rand.New(rand.NewPCG(w.rand.Uint64(), w.rand.Uint64()))}}
-	d.fs = disk.NewMemory(d.clock, disk.MemoryOptions{})
+	d.fs = disk.NewMemory(d.clock, w.disk)
 	d.db = localdb.NewMemory()
 	d.spool = MemorySpool{MemSpool: &chunk.MemSpool{}}
 	d.keys = keyring.NewDevice(d.rand)
