@@ -87,6 +87,11 @@ func (v *Vault) Attach(ctx context.Context, s AttachSpec, dryRun bool) (p Attach
 	if dryRun {
 		return p, nil
 	}
+	// Marked first: after a crash in between, marks without a replica mean nothing, while
+	// a replica without marks would never get what the vault has.
+	if err := v.eng.Attached(at.Collection); err != nil {
+		return p, err
+	}
 	cfg := v.cfg
 	cfg.Attached = append(slices.Clone(cfg.Attached), at)
 	v.cfg = cfg
@@ -94,9 +99,6 @@ func (v *Vault) Attach(ctx context.Context, s AttachSpec, dryRun bool) (p Attach
 		return p, err
 	}
 	if err := v.resource(); err != nil {
-		return p, err
-	}
-	if err := v.eng.Attached(at.Collection); err != nil {
 		return p, err
 	}
 	p.Done = true
@@ -261,13 +263,15 @@ func (v *Vault) Detach(ctx context.Context, name, profile string) error {
 		return &problem.Error{Code: "unknown-editor", Message: fmt.Sprintf("%q is not attached.", name), Hint: hint}
 	}
 	at := v.cfg.Attached[i]
+	// Forgotten first: after a crash in between, what is still attached is met anew, while
+	// rows without a replica would be taken for its files' past when it is attached again.
+	if err := v.eng.Detached(at.ID); err != nil {
+		return err
+	}
 	cfg := v.cfg
 	cfg.Attached = slices.Delete(slices.Clone(cfg.Attached), i, i+1)
 	v.cfg = cfg
 	if err := v.writeConfig(); err != nil {
-		return err
-	}
-	if err := v.eng.Detached(at.ID); err != nil {
 		return err
 	}
 	return v.resource()
