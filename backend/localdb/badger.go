@@ -79,7 +79,7 @@ var _ DB = (*Badger)(nil)
 const (
 	memTable   = 8 << 20
 	maxTables  = 32                   // more are merged into few before closing
-	maxPending = 96                   // or, while running, before the next commit
+	maxPending = 48                   // or, while running, before the next commit
 	reserve    = 2*2*memTable + 4<<20 // what Badger may write by itself, through memory maps that kill the process when the disk is full
 )
 
@@ -88,6 +88,8 @@ func (b *Badger) badgerOptions(looking bool) badger.Options {
 		WithLogger(badgerLog{b.log}).
 		WithSyncWrites(true).
 		WithEncryptionKey(b.subkey("rows")).
+		// One key for good: a file of keys that grows is one more that a crash can tear.
+		WithEncryptionKeyRotationDuration(100 * 365 * 24 * time.Hour).
 		WithReadOnly(looking).
 		WithBlockCacheSize(4 << 20). // must not be 0 with encryption
 		WithIndexCacheSize(4 << 20).
@@ -171,7 +173,10 @@ func (b *Badger) open() (err error) {
 // closed in order, since that leaves the disk alone and takes a fraction of the
 // time. The first Update opens it anew, see writable.
 func (b *Badger) openRows() (err error) {
-	b.tables = openTables(b.dir)
+	b.tables = openTables(b.badgerOptions(true))
+	if err := b.tables.tidy(); err != nil {
+		return fmt.Errorf("tidy database: %w", err)
+	}
 	if err := b.tables.check(false); err != nil {
 		return &opError{"open database", ErrDamaged, err}
 	}

@@ -246,6 +246,7 @@ func TestDamage(t *testing.T) {
 			os.Remove(p[0])
 		}, ErrDamaged},
 		{"manifest changed", flip(t, "rows/MANIFEST"), ErrDamaged},
+		{"manifest missing", func(dir string) { os.Remove(dir + "/rows/MANIFEST") }, ErrDamaged},
 		{"key registry missing", func(dir string) { os.Remove(dir + "/rows/KEYREGISTRY") }, ErrDamaged},
 		{"large value changed", flip(t, "large/*"), ErrDamaged},
 		{"large value cut", func(dir string) {
@@ -274,6 +275,31 @@ func TestDamage(t *testing.T) {
 			t.Errorf("got %v, want %v", err, ErrKey)
 		}
 	})
+}
+
+// What Badger leaves half-made when it dies does not keep it from opening.
+func TestLeftovers(t *testing.T) {
+	for _, name := range []string{"00009.mem", "000099.vlog", "000099.sst", "MANIFEST-REWRITE", "TABLES.tmp"} {
+		for _, n := range []int{0, 5, 4096} {
+			dir := t.TempDir()
+			db := openAt(t, dir)
+			setKey(t, db, "a", "1")
+			db.Close()
+			if err := os.WriteFile(filepath.Join(dir, "rows", name), make([]byte, n), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			db, err := Open(t.Context(), dir, Options{Key: testKey})
+			if err != nil {
+				t.Errorf("%s of %d bytes: %v", name, n, err)
+				continue
+			}
+			if all, err := Dump(db); err != nil || string(all["a"]) != "1" || db.Info().Doubtful() {
+				t.Errorf("%s of %d bytes: %q, %v, %+v", name, n, all, err, db.Info())
+			}
+			setKey(t, db, "a", "2")
+			db.Close()
+		}
+	}
 }
 
 func TestFull(t *testing.T) {

@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
+
+	"github.com/dgraph-io/badger/v4"
 )
 
 // Badger does not survive damaged tables: it panics in goroutines of its own
@@ -31,13 +35,13 @@ const checkWhole = 16 << 20
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 type tables struct {
-	dir   string // of Badger
+	opts  badger.Options
 	path  string // of the notes
 	known map[string]tableSum
 }
 
-func openTables(dir string) *tables {
-	t := &tables{dir: filepath.Join(dir, "rows"), path: filepath.Join(dir, "rows", "TABLES"), known: map[string]tableSum{}}
+func openTables(opts badger.Options) *tables {
+	t := &tables{opts: opts, path: filepath.Join(opts.Dir, "TABLES"), known: map[string]tableSum{}}
 	b, err := os.ReadFile(t.path)
 	if err != nil || len(b) < 4 {
 		return t // no notes, no checks
@@ -53,23 +57,61 @@ func openTables(dir string) *tables {
 	return t
 }
 
-// each calls fn for each table, and for what is noted of it.
+// each calls fn for each table that Badger's manifest names, and for what is noted
+// of it. Others are what a crash left; Badger removes them.
 func (t *tables) each(fn func(path string, st os.FileInfo, noted tableSum, ok bool) error) error {
-	entries, err := os.ReadDir(t.dir)
+	f, err := os.Open(filepath.Join(t.opts.Dir, badger.ManifestFilename))
+	if errors.Is(err, fs.ErrNotExist) {
+		left, err := filepath.Glob(filepath.Join(t.opts.Dir, "*.sst"))
+		if len(left) > 0 { // Badger would remove them all
+			return errors.New("tables without a manifest")
+		}
+		return err
+	}
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".sst") {
-			continue
-		}
-		st, err := e.Info()
+	defer f.Close()
+	var m badger.Manifest
+	err = guarded(func() (err error) {
+		m, _, err = badger.ReplayManifestFile(f, t.opts.ExternalMagicVersion, t.opts)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read manifest: %w", err)
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.Tables)) {
+		name := fmt.Sprintf("%06d.sst", id)
+		path := filepath.Join(t.opts.Dir, name)
+		st, err := os.Stat(path)
 		if err != nil {
 			return err
 		}
-		noted, ok := t.known[e.Name()]
-		if err := fn(filepath.Join(t.dir, e.Name()), st, noted, ok); err != nil {
+		noted, ok := t.known[name]
+		if err := fn(path, st, noted, ok); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// tidy removes logs that a crash left empty: Badger makes a file and fills it
+// after, and does not open what died in between.
+func (t *tables) tidy() error {
+	for _, pattern := range []string{"*.mem", "*.vlog"} {
+		paths, err := filepath.Glob(filepath.Join(t.opts.Dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, p := range paths {
+			if st, err := os.Stat(p); err != nil {
+				return err
+			} else if st.Size() > 0 {
+				continue
+			}
+			if err := os.Remove(p); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -85,7 +127,7 @@ func (t *tables) check(whole bool) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(t.dir, "KEYREGISTRY")); err != nil && total > 0 {
+	if _, err := os.Stat(filepath.Join(t.opts.Dir, badger.KeyRegistryFileName)); err != nil && total > 0 {
 		return fmt.Errorf("tables without their keys: %w", err) // Badger would make new keys, and panic over the tables
 	}
 	whole = whole || total <= checkWhole
