@@ -426,6 +426,25 @@ func TestGuardFolding(t *testing.T) {
 	}
 }
 
+func TestClone(t *testing.T) {
+	a := newMemory(MemoryOptions{})
+	a.WriteFile("/d/f", []byte("old"))
+	if _, err := a.Replace("/d/g", strings.NewReader("new"), 0o644, Expect{Absent: true}); err != nil {
+		t.Fatal(err)
+	}
+	was := a.Files("/")
+	b := a.Clone(a.m.clock, MemoryOptions{})
+	sa, _ := a.Stat("/d/f")
+	if sb, err := b.Stat("/d/f"); err != nil || sb != sa || !maps.EqualFunc(was, b.Files("/"), slices.Equal) {
+		t.Errorf("the clone has %+v, %v; want %+v", sb, err, sa)
+	}
+	b.WriteFile("/d/f", []byte("other"))
+	b.RemoveAll("/d/g")
+	if !maps.EqualFunc(was, a.Files("/"), slices.Equal) {
+		t.Errorf("a change of the clone changed the first: %q", a.Files("/"))
+	}
+}
+
 func TestSettled(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	now = now.Add(time.Nanosecond) // read by a clock that is finer than every filesystem

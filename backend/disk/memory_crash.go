@@ -84,6 +84,49 @@ func (d *Memory) Reboot(r *rand.Rand) {
 	}
 }
 
+// Clone returns a second disk with the same content, open files and planned faults left
+// out, which shares nothing with the first from then on.
+func (d *Memory) Clone(clock Clock, o MemoryOptions) *Memory {
+	d.m.mu.Lock()
+	defer d.m.mu.Unlock()
+	c := NewMemory(clock, o)
+	c.m.inodes, c.m.tags = d.m.inodes, d.m.tags
+	c.m.root = d.m.root.clone(map[*node]*node{})
+	return c
+}
+
+func (n *node) clone(done map[*node]*node) *node {
+	if n == nil {
+		return nil
+	}
+	if c := done[n]; c != nil {
+		return c
+	}
+	c := new(node)
+	*c = *n // bytes are never changed in place
+	c.writer = 0
+	done[n] = c
+	copied := func(entries map[string]entry) map[string]entry {
+		if entries == nil {
+			return nil
+		}
+		out := make(map[string]entry, len(entries))
+		for _, key := range slices.Sorted(maps.Keys(entries)) {
+			out[key] = entry{entries[key].name, entries[key].node.clone(done)}
+		}
+		return out
+	}
+	c.entries, c.durableEntries, c.pending = copied(n.entries), copied(n.durableEntries), nil
+	for _, o := range n.pending {
+		p := slices.Clone(o)
+		for i := range p {
+			p[i].e.node = p[i].e.node.clone(done)
+		}
+		c.pending = append(c.pending, p)
+	}
+	return c
+}
+
 func (m *memory) cutPower(n *node, r *rand.Rand, seen map[*node]bool) {
 	if seen[n] {
 		return
