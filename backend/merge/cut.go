@@ -51,7 +51,7 @@ type doc struct {
 	src    string          // the text again: keys are parts of it
 	path   []byte          // the walk's own
 	segs   item.Path
-	hint   []atom // another document's, whose paths are shared
+	like   *doc // another document, whose paths are shared
 	next   int
 	index  map[string]int32   // of value atoms by path, made when asked for
 	rest   map[item.Key]int32 // of all others
@@ -61,6 +61,7 @@ type atom struct {
 	key  item.Key
 	data []byte
 	node int32 // of a value; of a comment the slot's owner
+	twin int32 // the atom of the same key in the document that this one was cut like, or -1
 }
 
 // value is what the atom holds: JSON for values and orders, text for comments.
@@ -92,9 +93,7 @@ func cut(t item.Type, text []byte, o Options, like *doc) (*doc, error) {
 	d := &doc{t: t, o: o, tree: tree, containers: map[string]spot{}, paths: map[int32]string{}}
 	d.src = string(text)
 	d.atoms = make([]atom, 0, len(tree.Nodes)+8)
-	if like != nil {
-		d.hint = like.atoms
-	}
+	d.like = like
 	d.outer()
 	if root := tree.Root(); root != jsonc.None {
 		d.walk(root, ruleOf(t), "")
@@ -116,19 +115,29 @@ func (d *doc) outer() {
 func jsonValue(raw []byte) item.Value { return item.Value{Kind: item.JSON, Data: raw} }
 
 func (d *doc) add(k item.Key, data []byte, node int32) {
-	d.atoms = append(d.atoms, atom{k, data, node})
+	twin := int32(-1)
+	if d.like != nil {
+		twin = d.like.at(k)
+	}
+	d.atoms = append(d.atoms, atom{k, data, node, twin})
 }
 
-// pathString is the walk's present path; an earlier document's string where equal.
-func (d *doc) pathString() string {
-	for tries := 0; tries < 4 && d.next < len(d.hint); tries++ {
-		h := &d.hint[d.next]
-		d.next++
-		if h.key.Lane == item.LaneValue && h.key.Path == string(d.path) {
-			return h.key.Path
+// addValue adds the value at the walk's present path. Its twin is mostly the one after
+// the twin of the value before.
+func (d *doc) addValue(data []byte, node int32) {
+	if d.like != nil {
+		for i := d.next; i < len(d.like.atoms) && i < d.next+4; i++ {
+			if k := d.like.atoms[i].key; k.Lane == item.LaneValue && k.Path == string(d.path) {
+				d.next = i + 1
+				d.atoms = append(d.atoms, atom{k, data, node, int32(i)})
+				return
+			}
 		}
 	}
-	return string(d.path)
+	d.add(item.Key{Path: string(d.path)}, data, node)
+	if twin := d.atoms[len(d.atoms)-1].twin; twin >= 0 {
+		d.next = int(twin) + 1
+	}
 }
 
 func (d *doc) push(segs ...string) int {
@@ -158,7 +167,7 @@ func (d *doc) pop(n, segs int) {
 func (d *doc) walk(i int32, r *rule, field string) {
 	n := &d.tree.Nodes[i]
 	if !r.container(n.Kind) {
-		d.add(item.Key{Path: d.pathString()}, d.tree.Raw(i), i)
+		d.addValue(d.tree.Raw(i), i)
 		return
 	}
 	path := string(d.path)
@@ -414,6 +423,14 @@ func slotOf(k item.Key) (path string, s jsonc.Slot) {
 
 // find gives the atom of key k, or nil.
 func (d *doc) find(k item.Key) *atom {
+	if i := d.at(k); i >= 0 {
+		return &d.atoms[i]
+	}
+	return nil
+}
+
+// at is the number of the atom of key k, or -1.
+func (d *doc) at(k item.Key) int32 {
 	if d.index == nil {
 		d.index = make(map[string]int32, len(d.atoms))
 		d.rest = map[item.Key]int32{}
@@ -432,7 +449,7 @@ func (d *doc) find(k item.Key) *atom {
 		i, ok = d.rest[k]
 	}
 	if !ok {
-		return nil
+		return -1
 	}
-	return &d.atoms[i]
+	return i
 }

@@ -141,23 +141,7 @@ func (d *doc) value(k item.Key) item.Value {
 
 func (m *merger) merge(base, local, remote []byte) (Result, error) {
 	m.changes = map[item.Key]item.Value{}
-	remotes, bases := cursor{d: m.remote}, cursor{d: m.base}
-	seen := make([]bool, len(m.remote.atoms))
-	for i := range m.local.atoms {
-		a := &m.local.atoms[i]
-		r, at := remotes.value(a.key)
-		if at >= 0 {
-			seen[at] = true
-		}
-		b, _ := bases.value(a.key)
-		m.atom(a.key, b, a.value(), r)
-	}
-	for i, s := range seen {
-		if a := &m.remote.atoms[i]; !s {
-			b, _ := bases.value(a.key)
-			m.atom(a.key, b, absent, a.value())
-		}
-	}
+	m.atoms()
 	m.units()
 	m.shapes()
 	m.rebound()
@@ -193,30 +177,38 @@ func (m *merger) merged(k item.Key) (item.Value, bool) {
 	return v, v.Kind != item.Absent
 }
 
-// A cursor finds a document's atoms in about the order in which they stand.
-type cursor struct {
-	d    *doc
-	next int
-}
-
-// value is the value of k, and the number of its atom, -1 if there is none.
-func (c *cursor) value(k item.Key) (item.Value, int) {
-	for i := c.next; i < len(c.d.atoms) && i < c.next+3; i++ {
-		if c.d.atoms[i].key == k {
-			c.next = i + 1
-			return c.d.atoms[i].value(), i
+// atoms merges every atom that a side has. Remote and base were cut like local, so their
+// atoms know local's.
+func (m *merger) atoms() {
+	remotes, bases := make([]int32, len(m.local.atoms)), make([]int32, len(m.local.atoms))
+	for i := range m.remote.atoms {
+		if t := m.remote.atoms[i].twin; t >= 0 {
+			remotes[t] = int32(i) + 1
 		}
 	}
-	a := c.d.find(k)
-	if a == nil {
-		return absent, -1
+	olds := map[item.Key]int32{} // base's atoms that local lacks
+	for i := range m.base.atoms {
+		if t := m.base.atoms[i].twin; t >= 0 {
+			bases[t] = int32(i) + 1
+		} else {
+			olds[m.base.atoms[i].key] = int32(i) + 1
+		}
 	}
-	i := int(c.d.index[k.Path])
-	if k.Lane != item.LaneValue {
-		i = int(c.d.rest[k])
+	value := func(d *doc, n int32) item.Value {
+		if n == 0 {
+			return absent
+		}
+		return d.atoms[n-1].value()
 	}
-	c.next = i + 1
-	return a.value(), i
+	for i := range m.local.atoms {
+		a := &m.local.atoms[i]
+		m.atom(a.key, value(m.base, bases[i]), a.value(), value(m.remote, remotes[i]))
+	}
+	for i := range m.remote.atoms {
+		if a := &m.remote.atoms[i]; a.twin < 0 {
+			m.atom(a.key, value(m.base, olds[a.key]), absent, a.value())
+		}
+	}
 }
 
 // atom merges one atom: it records a change of local, a decision or a conflict.
