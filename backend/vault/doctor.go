@@ -28,6 +28,12 @@ func (v *Vault) Doctor(ctx context.Context, all bool) ([]Finding, error) {
 	default:
 		add("keys", true, "keys are sealed by "+string(v.local.Mode), "")
 	}
+	if err := v.db.Check(); err != nil {
+		n := v.noticeOf(err)
+		add("database", false, n.Message, n.Hint)
+	} else {
+		add("database", true, "the database on this device is whole", "")
+	}
 	chains, err := v.VerifyLog(ctx)
 	if err != nil {
 		return out, err
