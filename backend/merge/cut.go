@@ -301,17 +301,22 @@ func (d *doc) duplicates(i int32, r *rule) {
 	for size < 2*int(n) {
 		size *= 2
 	}
-	table := make([]int32, size) // members, plus one
+	type slot struct {
+		hash uint32
+		node int32 // plus one; 0 for none
+	}
+	table := make([]slot, size)
 	for c := d.tree.First(i); c != jsonc.None; c = d.tree.After(c) {
 		seg := d.segment(i, c, r)
-		at := int(maphash.String(seed, seg)) & (size - 1)
-		for ; table[at] != 0; at = (at + 1) & (size - 1) {
-			if old := table[at] - 1; d.segment(i, old, r) == seg {
-				d.markInert(old, item.Key{Path: string(d.path) + item.Path{seg}.String()})
+		h := maphash.String(seed, seg)
+		at := int(h>>32) & (size - 1)
+		for ; table[at].node != 0; at = (at + 1) & (size - 1) {
+			if table[at].hash == uint32(h) && d.segment(i, table[at].node-1, r) == seg {
+				d.markInert(table[at].node-1, item.Key{Path: string(d.path) + item.Path{seg}.String()})
 				break
 			}
 		}
-		table[at] = c + 1
+		table[at] = slot{uint32(h), c + 1}
 	}
 }
 

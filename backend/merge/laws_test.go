@@ -20,6 +20,7 @@ var types = []item.Type{item.Settings, item.Keybindings, item.Snippets, item.Tas
 var pinned = []uint64{
 	817,  // a new rule went before the one it was to shadow, and a second merge conflicted
 	433,  // an order that changed nothing laid out the whole list anew
+	10427, // a rebinding's conflict was named by one side's key
 	1392, // [] gave way to members, and the key was there twice
 	784,  // the place of a key that both added changed when merged again
 	974,  // an order that only a removed member made different was chosen, once

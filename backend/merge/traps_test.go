@@ -65,7 +65,7 @@ func TestTrapsOfOthers(t *testing.T) {
 			conflicts: []string{"f1 › order"}},
 		{name: "both rebound one command, differently", t: item.Keybindings,
 			base: `[{"key": "f1", "command": "a"}]`, local: `[{"key": "f2", "command": "a"}]`, remote: `[{"key": "f3", "command": "a"}]`,
-			want: `[{"key": "f2", "command": "a"}]`, conflicts: []string{"f2 → a"}},
+			want: `[{"key": "f2", "command": "a"}]`, conflicts: []string{"f1 → a"}},
 		{name: "VS Code: a removed snippet comes back by an edit, silently", t: item.Snippets,
 			base: `{"s": {"prefix": "s", "body": "b"}, "t": {}}`, local: `{"t": {}}`, remote: `{"s": {"prefix": "s", "body": "c", "description": "d"}, "t": {}}`,
 			want: `{"t": {}}`, conflicts: []string{"s › body", "s › description"}},

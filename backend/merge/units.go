@@ -244,7 +244,7 @@ func (m *merger) rebound() {
 		delete(locals, u)
 		m.forget(func(k item.Key) bool { return k == lk || k == rk })
 		b := m.base.value(k)
-		m.conflict(lk, &b, m.local.value(lk), m.remote.value(rk))
+		m.conflict(k, &b, m.local.value(lk), m.remote.value(rk)) // named by the rule that both gave up
 		c := &m.result.Conflicts[len(m.result.Conflicts)-1]
 		c.Reason = Reason{Rebound, map[string]string{"from": p[0], "local": lk.Segments()[0], "remote": rk.Segments()[0]}}
 	}
