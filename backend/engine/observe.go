@@ -71,10 +71,11 @@ func (c *Caught) Error() string {
 	return fmt.Sprintf("safety catch: %s (%s): %s", c.Replica, c.Root, c.What.Why)
 }
 
-// observe looks at every file of every replica, and says what changed. It writes nothing.
-func (e *Engine) observe(ctx context.Context, types map[item.Type]bool, acceptRemovals bool) (*observed, error) {
+// observe looks at every file of the replicas, and says what changed. It writes nothing.
+// No two of them may hold the same items: an entry writes an atom at most once.
+func (e *Engine) observe(ctx context.Context, reps []*replica, types map[item.Type]bool, acceptRemovals bool) (*observed, error) {
 	o := &observed{}
-	for _, r := range e.reps {
+	for _, r := range reps {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -254,29 +254,48 @@ func incomplete(bad []*Bad) bool {
 	return false
 }
 
-// look observes and records.
+// look observes and records. Replicas of one collection meet like devices do: what the
+// files of an earlier one say is recorded before those of a later one are compared.
 func (e *Engine) look(ctx context.Context, o RoundOptions, r *Round, pushed map[item.Name]bool) error {
-	ob, err := e.observe(ctx, o.Types, o.AcceptRemovals)
-	var caught *Caught
-	if errors.As(err, &caught) {
-		r.Caught = caught
-		return nil
+	r.Waiting = nil
+	for _, reps := range apart(e.reps) {
+		ob, err := e.observe(ctx, reps, o.Types, o.AcceptRemovals)
+		var caught *Caught
+		if errors.As(err, &caught) {
+			r.Caught = caught
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		packs, err := e.flush(ctx, ob)
+		if err != nil {
+			return err
+		}
+		if _, err := e.recordObserved(ob, packs); err != nil {
+			return err
+		}
+		for _, w := range ob.writes {
+			pushed[w.Item] = true
+		}
+		r.Waiting = append(r.Waiting, ob.waiting...)
 	}
-	if err != nil {
-		return err
-	}
-	packs, err := e.flush(ctx, ob)
-	if err != nil {
-		return err
-	}
-	if _, err := e.recordObserved(ob, packs); err != nil {
-		return err
-	}
-	for _, w := range ob.writes {
-		pushed[w.Item] = true
-	}
-	r.Waiting = ob.waiting
 	return nil
+}
+
+// apart groups replicas, in order, so that no group has two of one collection.
+func apart(reps []*replica) [][]*replica {
+	var groups [][]*replica
+	count := map[string]int{}
+	for _, r := range reps {
+		n := count[r.src.Collection()]
+		count[r.src.Collection()]++
+		if n == len(groups) {
+			groups = append(groups, nil)
+		}
+		groups[n] = append(groups[n], r)
+	}
+	return groups
 }
 
 // apply writes the replicas, and looks again where files changed meanwhile.
