@@ -32,6 +32,7 @@ type world struct {
 	seed    keyring.Seed
 	devices []*device
 	disk    disk.MemoryOptions // of devices to come
+	kit     func(*device)      // changes what they are made of
 }
 
 // A device is a simulated machine.
@@ -98,6 +99,9 @@ func (w *world) machine(name string) *device {
 	d.sources = []Source{
 		&userDir{id: "user", root: "/" + name + "/User", collection: "default"},
 		&filesDir{id: "notes", root: "/" + name + "/notes", collection: "notes"},
+	}
+	if w.kit != nil {
+		w.kit(d)
 	}
 	return d
 }
