@@ -64,7 +64,7 @@ func (e *Engine) holdBack(l *look, t *plan.Targeted, layers []plan.Layer) error 
 				return stop(err)
 			}
 		}
-		if e.unapproved(b.Dots, ok) && !slices.Equal(b.Dots, l.basis[k].Dots) {
+		if checkRun.fails(e.unapproved(b.Dots, ok)) && !slices.Equal(b.Dots, l.basis[k].Dots) {
 			held = append(held, k)
 		}
 	}

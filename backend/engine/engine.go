@@ -236,7 +236,7 @@ func (e *Engine) now() item.HLC {
 // hear moves the hybrid clock past another device's, unless that one runs ahead
 // by more than item.MaxAhead.
 func (e *Engine) hear(t item.HLC) {
-	if t > e.meta.Clock && !t.Time().After(e.cfg.Clock().Add(item.MaxAhead)) {
+	if t > e.meta.Clock && !checkClock.fails(t.Time().After(e.cfg.Clock().Add(item.MaxAhead))) {
 		e.meta.Clock = t
 	}
 }

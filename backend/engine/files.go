@@ -60,6 +60,13 @@ func (e *Engine) writeSome(ctx context.Context, r *replica, names []item.Name, w
 			w.again = true
 			return
 		}
+		bad, offline := e.contentTrouble(n, err)
+		if bad != nil {
+			w.bad = append(w.bad, bad)
+		}
+		if offline != nil && w.offline == nil {
+			w.offline = offline
+		}
 		w.waiting = append(w.waiting, e.waiting(r, n, e.pathOf(r, n), err))
 	}
 	for _, n := range names {

@@ -70,6 +70,18 @@ func (e *Engine) loadRing() error {
 	return nil
 }
 
+// genesis is the vault's file, as this device has it.
+func (e *Engine) genesis() (genesis []byte, err error) {
+	return genesis, e.db.View(func(tx localdb.Tx) error {
+		b, ok, err := tx.Get(rowGenesis)
+		if err == nil && !ok {
+			err = ErrNoVault
+		}
+		genesis = b
+		return err
+	})
+}
+
 // Ring is the vault's members, as known here.
 func (e *Engine) Ring() *keyring.Ring { return e.ring }
 
@@ -107,10 +119,15 @@ func (e *Engine) syncKeys(ctx context.Context) ([]*Bad, error) {
 	}
 	var bad []*Bad
 	fresh := map[item.Hash][]byte{}
+	size := 0
 	for _, i := range infos {
 		h, err := parseHash(strings.TrimPrefix(i.Name, store.Keys))
 		if err != nil || e.known[h] != nil {
 			continue
+		}
+		if len(fresh) >= maxFreshKeys || size >= maxFreshBytes {
+			bad = append(bad, &Bad{Code: "changed", Object: i.Name, Detail: "there are more statements than a vault has"})
+			break
 		}
 		b, err := e.cfg.Store.Get(ctx, i.Name)
 		switch {
@@ -123,9 +140,17 @@ func (e *Engine) syncKeys(ctx context.Context) ([]*Bad, error) {
 			return bad, err
 		}
 		fresh[h] = b
+		size += len(b)
 	}
 	if len(fresh) == 0 {
 		return bad, nil
+	}
+	genesis, err := e.genesis()
+	if err != nil {
+		return bad, err
+	}
+	if fresh, err = e.sift(genesis, fresh); err != nil || len(fresh) == 0 {
+		return bad, err
 	}
 	err = e.commit(func(tx localdb.Tx) error {
 		for h, b := range fresh {
@@ -162,7 +187,7 @@ var errHeldBack = &Bad{Code: "incomplete", Detail: "statements of the vault's me
 // epoch is what to seal under: the epoch whose key exactly the live members have.
 // If there is none, this device makes one.
 func (e *Engine) epoch() (item.Hash, seal.Key, error) {
-	if missing := e.ring.Missing(e.namedKeys()...); len(missing) > 0 {
+	if missing := e.ring.Missing(e.namedKeys()...); checkStatement.fails(len(missing) > 0) {
 		return item.Hash{}, seal.Key{}, errHeldBack
 	}
 	ss, err := e.keys.Maintain(e.cfg.Rand, e.cfg.Clock())

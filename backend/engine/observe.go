@@ -55,7 +55,7 @@ type Waiting struct {
 	Replica string    `cbor:"1,keyasint"`
 	Item    item.Name `cbor:"2,keyasint"`
 	Path    string    `cbor:"3,keyasint"`
-	Code    string    `cbor:"4,keyasint"` // invalid, too-large, locked, denied, changed, full, odd, name, incomplete, unknown
+	Code    string    `cbor:"4,keyasint"` // invalid, too-large, locked, denied, changed, full, odd, name, incomplete, damaged, offline, forged, unknown
 	Line    int       `cbor:"5,keyasint,omitempty"`
 	Detail  string    `cbor:"6,keyasint,omitempty"`
 }
@@ -341,7 +341,13 @@ func (e *Engine) intended(l *look, basis plan.Basis) error {
 func (e *Engine) waiting(r *replica, n item.Name, path string, err error) Waiting {
 	w := Waiting{Replica: r.src.ID(), Item: n, Path: path, Code: "unknown", Detail: err.Error()}
 	var syn *merge.SyntaxError
+	var left *forged
 	switch {
+	case errors.As(err, &left):
+		w.Code, w.Detail = "forged", ""
+		for _, d := range left.by {
+			w.Detail = e.DeviceName(d)
+		}
 	case errors.As(err, &syn):
 		w.Code, w.Line, w.Detail = "invalid", syn.Line, syn.Msg
 	case errors.Is(err, disk.ErrTooLarge), errors.Is(err, merge.ErrTooLarge):
@@ -360,8 +366,15 @@ func (e *Engine) waiting(r *replica, n item.Name, path string, err error) Waitin
 		w.Code = "name"
 	case errors.Is(err, fs.ErrPermission):
 		w.Code = "denied"
-	case errors.Is(err, errContentMissing):
+	case errors.Is(err, errContentMissing), errors.Is(err, chunk.ErrIncomplete), errors.Is(err, chunk.ErrNoKey):
 		w.Code = "incomplete"
+	default:
+		switch bad, offline := e.contentTrouble(n, err); {
+		case bad != nil:
+			w.Code, w.Detail = "damaged", bad.Object
+		case offline != nil:
+			w.Code, w.Detail = "offline", ""
+		}
 	}
 	return w
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"plait/backend/item"
 	"plait/backend/journal"
@@ -199,7 +198,7 @@ func (e *Engine) pull(ctx context.Context, l *listing) (*pulled, error) {
 		}
 	}
 	for _, a := range sortedAuthors(seen) {
-		if _, ok := l.heads[a]; !ok && a != e.meta.Me {
+		if _, ok := l.heads[a]; a != e.meta.Me && checkGone.fails(!ok) {
 			p.bad = append(p.bad, &Bad{Code: "rollback", Device: a.Device, Detail: fmt.Sprintf("head %d was seen here, and none is there now", seen[a].N)})
 		}
 	}
@@ -250,7 +249,7 @@ func (e *Engine) vaultThere(ctx context.Context) (*Bad, error) {
 		return &Bad{Code: "rollback", Object: store.VaultFile, Detail: "the store is empty, though this device has synced with it"}, nil
 	case err != nil:
 		return nil, err
-	case vaultID(b) != e.meta.Vault:
+	case checkVault.fails(vaultID(b) != e.meta.Vault):
 		return &Bad{Code: "foreign", Object: store.VaultFile, Detail: "the store holds another vault"}, nil
 	}
 	return nil, nil
@@ -258,24 +257,22 @@ func (e *Engine) vaultThere(ctx context.Context) (*Bad, error) {
 
 // fetchHead reads an author's newest whole head, if it is news. names are newest first.
 func (e *Engine) fetchHead(ctx context.Context, a item.Author, names []journal.HeadName, seen seenRow, p *pulled) (*fetched, error) {
-	if top, limited := e.limit(a); limited && e.meta.Vector[a].Seq >= top {
+	if top, limited := e.limit(a); checkRevoked.fails(limited) && e.meta.Vector[a].Seq >= top {
 		if _, member := e.ring.Member(a.Device); member {
 			return nil, nil // revoked, and all of it that counts is here
 		}
 	}
-	if names[0].N < seen.N {
+	if checkBack.fails(names[0].N < seen.N) {
 		p.bad = append(p.bad, &Bad{Code: "rollback", Device: a.Device, Object: names[0].String(),
 			Detail: fmt.Sprintf("head %d was seen here before, and the newest there now is %d", seen.N, names[0].N)})
 		return nil, nil
 	}
-	for i, n := range names {
-		if i > 0 && n.N == names[i-1].N || n.N == seen.N && seen.N > 0 && n.Hash != seen.Hash {
-			p.bad = append(p.bad, &Bad{Code: "forked", Device: a.Device, Object: n.String(), Detail: "two heads with one number: two copies of this device are in use"})
-			return nil, nil
-		}
+	names, forked, err := e.twins(ctx, names, seen, p)
+	if forked || err != nil {
+		return nil, err
 	}
 	for _, n := range names {
-		if n.N < seen.N || n.N == seen.N && seen.Done {
+		if checkBack.fails(n.N < seen.N) || n.N == seen.N && n.Hash == seen.Hash && seen.Done {
 			return nil, nil
 		}
 		f, bad, err := e.readHead(ctx, n)
@@ -317,7 +314,7 @@ func (e *Engine) readHead(ctx context.Context, n journal.HeadName) (*fetched, *B
 		return nil, &Bad{Code: code, Object: n.String(), Device: n.Author.Device, Detail: detail, Err: err}, nil
 	}
 	pub, ok := e.signer(n.Author)
-	if !ok {
+	if checkMember.fails(!ok) {
 		return bad("stranger", "no member of the vault wrote it", nil)
 	}
 	obj, err := e.cfg.Store.Get(ctx, n.String())
@@ -348,7 +345,7 @@ func openCode(err error) string {
 func (e *Engine) fetchRecords(ctx context.Context, f *fetched, p *pulled) error {
 	a := f.head.Author
 	tip := e.meta.Vector[a]
-	if f.head.Seq < tip.Seq || f.head.Seq == tip.Seq && tip.Seq > 0 && f.head.Hash.Short() != tip.Hash {
+	if checkTip.fails(f.head.Seq < tip.Seq || f.head.Seq == tip.Seq && tip.Seq > 0 && f.head.Hash.Short() != tip.Hash) {
 		p.bad = append(p.bad, &Bad{Code: "forked", Device: a.Device, Object: f.name.String(), Detail: "it does not go on from what was read of this device before"})
 		f.head = nil
 		return nil
@@ -363,11 +360,15 @@ func (e *Engine) fetchRecords(ctx context.Context, f *fetched, p *pulled) error 
 		return nil
 	}
 	end, err := journal.Verify(recs, journal.Tip{Author: a, Seq: tip.Seq, Hash: e.meta.Tips[a]})
-	if err == nil && (end.Seq != f.head.Seq || end.Hash != f.head.Hash) {
+	if err == nil && checkEnd.fails(end.Seq != f.head.Seq || end.Hash != f.head.Hash) {
 		err = errors.New("the entries do not add up to the head")
 	}
-	if err != nil {
-		p.bad = append(p.bad, &Bad{Code: "changed", Device: a.Device, Object: f.name.String(), Err: err})
+	if checkChain.fails(err != nil) {
+		code := openCode(err)
+		if errors.Is(err, journal.ErrForked) {
+			code = "forked"
+		}
+		p.bad = append(p.bad, &Bad{Code: code, Device: a.Device, Object: f.name.String(), Detail: "it does not go on from what was read of this device before", Err: err})
 		f.head = nil
 		return nil
 	}
@@ -497,7 +498,7 @@ func (e *Engine) applyOne(b *batch, f *fetched, p *pulled) (bool, error) {
 	if err != nil {
 		return false, e.refuse(f, p, "changed", err)
 	}
-	if e.voided(hd.Author, hd.Seq) {
+	if checkRevoked.fails(e.voided(hd.Author, hd.Seq)) {
 		f.records = nil // what a revoked device went on to write
 		return false, nil
 	}
@@ -506,13 +507,20 @@ func (e *Engine) applyOne(b *batch, f *fetched, p *pulled) (bool, error) {
 	switch err := state.CanApply(b.meta.Vector, probe); {
 	case err == nil:
 	case errors.As(err, &missing):
-		return false, nil
-	default:
-		return false, e.refuse(f, p, "forked", err)
+		if checkCausal.fails(true) {
+			return false, nil
+		}
+	case checkCausal.fails(true):
+		return false, e.refuse(f, p, applyCode(err), err)
 	}
 	en, depths, err := journal.Decode(r, func(n item.Name, k item.Key, d item.Dot) ([]byte, int, bool) { return e.text(n, k, d) })
 	if err != nil {
 		return false, e.refuse(f, p, openCode(err), err)
+	}
+	// Now with its writes: what they replace must have been seen, and what they are
+	// must be something that state can hold.
+	if err := state.CanApply(b.meta.Vector, en); checkSane.fails(err != nil) && checkCausal.fails(true) {
+		return false, e.refuse(f, p, applyCode(err), err)
 	}
 	for i := range en.Writes {
 		w := &en.Writes[i]
@@ -581,8 +589,11 @@ func (e *Engine) settleHeads(heads []*fetched, p *pulled) error {
 	if len(heads) == 0 {
 		return nil
 	}
-	missing := map[item.Author]uint64{}
-	var names []string
+	type claim struct {
+		seq uint64
+		by  journal.HeadName
+	}
+	missing := map[item.Author]claim{}
 	err := e.commit(func(tx localdb.Tx) error {
 		for _, f := range heads {
 			if f.head == nil {
@@ -592,20 +603,36 @@ func (e *Engine) settleHeads(heads []*fetched, p *pulled) error {
 			if len(e.ring.Missing(f.head.Keys...)) > 0 {
 				done = false
 			}
-			for a, t := range f.head.Vector {
-				if e.meta.Vector[a].Seq < t.Seq && !e.voided(a, t.Seq) {
-					missing[a] = max(missing[a], t.Seq)
+			a := f.head.Author
+			for b, t := range f.head.Vector {
+				if e.voided(b, t.Seq) {
+					continue
+				}
+				if checkSeen.fails(e.meta.Vector[b].Seq < t.Seq) {
+					if t.Seq > missing[b].seq {
+						missing[b] = claim{t.Seq, f.name}
+					}
 					done = false
 				}
+				same, err := e.sameHistory(tx, b, t)
+				if err != nil {
+					return err
+				}
+				if checkSeen.fails(!same) {
+					p.bad = append(p.bad, &Bad{Code: "forked", Device: b.Device, Object: f.name.String(),
+						Detail: fmt.Sprintf("another device saw another entry %d of it than this one", t.Seq)})
+				}
 			}
-			a := f.head.Author
+			if len(f.records) > 0 && len(missing) == 0 {
+				p.bad = append(p.bad, &Bad{Code: "incomplete", Device: a.Device, Object: f.name.String(),
+					Detail: "its entries build on some that the store does not show"})
+			}
 			if err := setCBOR(tx, rowSeen+e.cfg.StoreID+"/"+a.String(), seenRow{N: f.name.N, Hash: f.name.Hash, Done: done}); err != nil {
 				return err
 			}
 			if err := setCBOR(tx, rowHead+a.String(), newHeadRow(f)); err != nil {
 				return err
 			}
-			names = append(names, f.name.String())
 		}
 		return nil
 	})
@@ -613,8 +640,9 @@ func (e *Engine) settleHeads(heads []*fetched, p *pulled) error {
 		return err
 	}
 	for _, a := range sortedAuthors(missing) {
-		p.bad = append(p.bad, &Bad{Code: "incomplete", Device: a.Device,
-			Detail: fmt.Sprintf("entry %d was seen by another device, and the store shows %d (read: %s)", missing[a], e.meta.Vector[a].Seq, strings.Join(names, ", "))})
+		by := missing[a].by
+		p.bad = append(p.bad, &Bad{Code: "incomplete", Device: a.Device, Object: by.String(),
+			Detail: fmt.Sprintf("%s saw entry %d of it, and the store shows %d", e.DeviceName(by.Author.Device), missing[a].seq, e.meta.Vector[a].Seq)})
 	}
 	if e.heads != nil {
 		for _, f := range heads {

@@ -77,7 +77,11 @@ func (e *Engine) Round(ctx context.Context, o RoundOptions) (r *Round, err error
 	l := e.reach(ctx, r)
 	if l != nil {
 		if err := e.checkOwn(ctx, l, r); err != nil {
-			return r, err
+			var se *store.Error
+			if !errors.As(err, &se) || ctx.Err() != nil {
+				return r, err
+			}
+			r.Offline, l = err, nil
 		}
 	}
 	doubt := e.meta.Doubt
@@ -164,6 +168,11 @@ func (e *Engine) reach(ctx context.Context, r *Round) *listing {
 
 // checkOwn makes sure that no other copy of this device wrote (E6).
 func (e *Engine) checkOwn(ctx context.Context, l *listing, r *Round) error {
+	bads, err := e.foreignOwn(ctx, l)
+	r.Bad = append(r.Bad, bads...)
+	if err != nil {
+		return err
+	}
 	mine, rolled, err := e.own(l)
 	if err != nil {
 		return err
@@ -179,7 +188,7 @@ func (e *Engine) checkOwn(ctx context.Context, l *listing, r *Round) error {
 		}
 		r.Bad = append(r.Bad, bad)
 	}
-	if !mine {
+	if checkOwn.fails(!mine) {
 		return e.newIncarnation(l)
 	}
 	return nil
@@ -310,6 +319,10 @@ func (e *Engine) apply(ctx context.Context, o RoundOptions, r *Round, pushed map
 		}
 		if !w.again || pass == maxPasses {
 			r.Waiting = append(r.Waiting, w.waiting...)
+			r.Bad = append(r.Bad, w.bad...)
+			if r.Offline == nil {
+				r.Offline = w.offline
+			}
 			return nil
 		}
 		if err := e.look(ctx, o, r, pushed); err != nil {

@@ -146,18 +146,25 @@ func (e *Engine) joinSnapshot(ctx context.Context, heads []*fetched, p *pulled) 
 		}
 	}
 	signed := map[item.Hash]int{}
+	trusted := map[item.Hash]bool{}
 	var refs []journal.SnapshotRef
 	for _, f := range heads {
-		if f.head == nil {
+		if f.head == nil || e.voided(f.head.Author, f.head.Seq) {
 			continue
 		}
 		for _, h := range f.head.Countersigned {
 			signed[h]++
+			trusted[h] = trusted[h] || e.trusted(f.head.Author.Device)
 		}
-		if f.head.Snapshot != nil {
-			refs = append(refs, *f.head.Snapshot)
+		if s := f.head.Snapshot; s != nil {
+			refs = append(refs, *s)
+			trusted[s.Name] = trusted[s.Name] || e.trusted(f.head.Author.Device)
 		}
 	}
+	// A snapshot says of every value who wrote it, and what may run here hangs on
+	// that. The word of one that may not change what runs is not enough: then the
+	// journals are read from their beginning, in which everybody signed for themselves.
+	refs = slices.DeleteFunc(refs, func(r journal.SnapshotRef) bool { return checkSnapFrom.fails(!trusted[r.Name]) })
 	slices.SortFunc(refs, func(a, b journal.SnapshotRef) int {
 		if d := signed[b.Name] - signed[a.Name]; d != 0 {
 			return d
@@ -176,9 +183,28 @@ func (e *Engine) joinSnapshot(ctx context.Context, heads []*fetched, p *pulled) 
 			p.bad = append(p.bad, bad)
 			continue
 		}
+		if a, ahead := aheadOf(l.vector, heads); checkSnapAhead.fails(ahead) {
+			p.bad = append(p.bad, &Bad{Code: "incomplete", Object: store.HashName(store.Snapshots, ref.Name), Device: a.Device,
+				Detail: fmt.Sprintf("a snapshot covers entry %d of it, and its own head does not", l.vector[a].Seq)})
+			continue
+		}
 		return e.adoptSnapshot(l, p)
 	}
 	return nil
+}
+
+// aheadOf says whether a vector covers more of a journal than the journal's own head
+// shows: then what is wrong is the snapshot, or the head is held back.
+func aheadOf(v item.Vector, heads []*fetched) (item.Author, bool) {
+	for _, f := range heads {
+		if f.head == nil {
+			continue
+		}
+		if a := f.head.Author; v[a].Seq > f.head.Seq || v[a].Seq == f.head.Seq && f.head.Seq > 0 && v[a].Hash != f.head.Hash.Short() {
+			return a, true
+		}
+	}
+	return item.Author{}, false
 }
 
 func (e *Engine) adoptSnapshot(l *loaded, p *pulled) error {
@@ -259,11 +285,14 @@ func (e *Engine) checkSnapshots(ctx context.Context, heads []*fetched, p *pulled
 			continue
 		}
 		why := e.disagrees(l)
-		if why != "" {
+		if why == cantTell {
+			continue
+		}
+		if checkSnapSame.fails(why != "") {
 			p.bad = append(p.bad, &Bad{Code: "changed", Object: store.HashName(store.Snapshots, ref.Name), Device: ref.Author.Device,
 				Detail: "the snapshot is not what the journals say: " + why})
 		}
-		if err := e.commit(func(tx localdb.Tx) error { return setCBOR(tx, row, snapRow{Good: why == ""}) }); err != nil {
+		if err := e.commit(func(tx localdb.Tx) error { return setCBOR(tx, row, snapRow{Good: !checkSnapSame.fails(why != "")}) }); err != nil {
 			return err
 		}
 	}
@@ -314,6 +343,15 @@ func (e *Engine) disagrees(l *loaded) string {
 					return fmt.Sprintf("%s has a write that nobody made", n)
 				}
 				o, ok := a.Find(s.Dot)
+				if !ok {
+					// Replaced so long ago that state has forgotten it; the journal has not.
+					switch made, known := e.wrote(s.Dot, n, k, s.Value); {
+					case !known:
+						return cantTell
+					case !made:
+						return fmt.Sprintf("%s has a write that nobody made", n)
+					}
+				}
 				if ok && !o.Value.Same(s.Value) {
 					return fmt.Sprintf("%s has another value than was written", n)
 				}
@@ -329,6 +367,29 @@ func (e *Engine) disagrees(l *loaded) string {
 		}
 	}
 	return ""
+}
+
+// cantTell is disagrees' answer where what would tell came in a snapshot itself.
+const cantTell = "can't tell"
+
+// wrote says whether an entry wrote that value there; known: its journal is here.
+func (e *Engine) wrote(d item.Dot, n item.Name, k item.Key, v item.Value) (made, known bool) {
+	if e.meta.Floor.Covers(d) {
+		return false, false
+	}
+	past, err := e.entries()
+	if err != nil {
+		return false, false
+	}
+	for _, p := range past {
+		if p.Entry.Dot() != d {
+			continue
+		}
+		return slices.ContainsFunc(p.Entry.Writes, func(w item.Write) bool {
+			return w.Item == n && w.Key == k && w.Value.Same(v)
+		}), true
+	}
+	return false, true
 }
 
 // countersigned are the snapshots of others that this device found right.

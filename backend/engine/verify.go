@@ -79,11 +79,14 @@ func (e *Engine) verifyChain(a item.Author, recs []journal.Record, first uint64)
 		if err != nil {
 			return err
 		}
-		if got != end {
+		if checkLog.fails(got != end) {
 			return fmt.Errorf("it ends at entry %d, and %d were applied", got.Seq, tip.Seq)
 		}
-	} else if first == 0 && tip.Seq > 0 && want == (item.Hash{}) {
-		return errors.New("nothing vouches for it")
+	}
+	// Nothing may be missing at its beginning but what came in a snapshot, nor all of it.
+	missing := len(recs) == 0 && tip.Seq > e.meta.Floor[a].Seq || first > e.meta.Floor[a].Seq+1
+	if checkLog.fails(missing) {
+		return errors.New("its beginning is missing")
 	}
 	h, ok := e.heads[a]
 	if !ok {
@@ -104,14 +107,14 @@ func (e *Engine) verifyChain(a item.Author, recs []journal.Record, first uint64)
 	if e.voided(a, head.Seq) {
 		return nil
 	}
-	if head.Seq > tip.Seq {
+	if checkLog.fails(head.Seq > tip.Seq) {
 		return fmt.Errorf("its signed head ends at entry %d, and %d were applied", head.Seq, tip.Seq)
 	}
-	if head.Seq == tip.Seq && head.Hash != want {
+	if checkLog.fails(head.Seq == tip.Seq && head.Hash != want) {
 		return errors.New("its end is not what its device signed")
 	}
 	for _, r := range recs {
-		if hd, err := r.Open(); err == nil && hd.Seq == head.Seq && r.Hash != head.Hash {
+		if hd, err := r.Open(); err == nil && hd.Seq == head.Seq && checkLog.fails(r.Hash != head.Hash) {
 			return errors.New("it is not what its device signed")
 		}
 	}
@@ -130,6 +133,11 @@ func (e *Engine) CheckStore(ctx context.Context, found func(Check)) error {
 		return err
 	}
 	named := map[string]item.Device{}
+	bad, err := e.vaultThere(ctx)
+	if err != nil {
+		return err
+	}
+	found(Check{What: "object", Object: store.VaultFile, Err: asErr(bad), Count: 1})
 	for _, a := range l.authors() {
 		for _, n := range l.heads[a] {
 			f, bad, err := e.readHead(ctx, n)

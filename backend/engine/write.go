@@ -22,7 +22,9 @@ var errAgain = errors.New("file changed meanwhile")
 type written struct {
 	applied int // files written or removed
 	waiting []Waiting
-	again   bool // something changed meanwhile, or must be recorded: another pass is due
+	bad     []*Bad // content that the store holds changed, or lacks
+	offline error  // why content could not be fetched
+	again   bool   // something changed meanwhile, or must be recorded: another pass is due
 }
 
 // write brings every replica that lags behind to what is shown. One file that
@@ -61,9 +63,10 @@ func (e *Engine) write(ctx context.Context, types map[item.Type]bool) (*written,
 				return w, err
 			}
 			applied, err := e.writeOne(r, n)
-			switch {
-			case err == nil && applied:
+			if applied && (err == nil || errors.As(err, new(*forged))) {
 				w.applied++
+			}
+			switch {
 			case err == nil:
 			case errors.Is(err, errAgain):
 				w.again, done = true, false
@@ -162,7 +165,7 @@ func stop(err error) error {
 }
 
 // writeOne brings one file to what is shown.
-func (e *Engine) writeOne(r *replica, n item.Name) (bool, error) {
+func (e *Engine) writeOne(r *replica, n item.Name) (applied bool, err error) {
 	path, ok, err := r.src.Locate(n)
 	if err != nil {
 		return false, err
@@ -192,16 +195,21 @@ func (e *Engine) writeOne(r *replica, n item.Name) (bool, error) {
 		return true, e.removeDoc(l, target)
 	}
 	var out []byte
+	var left *forged
 	if len(target.Want) > 0 || l.exists {
-		out, err = merge.Render(n.Type(), l.raw, target.Want, r.src.Options(n, l.raw))
-		if err != nil {
-			return false, fmt.Errorf("laying out %s: %w", n, err)
+		if out, left, err = e.layOut(l, &target); err != nil {
+			return false, err
 		}
 	}
 	if l.exists && bytes.Equal(out, l.raw) || !l.exists && out == nil {
-		return false, e.settleRow(l, target)
+		err = e.settleRow(l, target)
+	} else {
+		applied, err = true, e.replaceDoc(l, target, out)
 	}
-	return true, e.replaceDoc(l, target, out)
+	if err == nil && left != nil {
+		err = left
+	}
+	return applied, err
 }
 
 // target says what a file is to hold, without what waits for approval.

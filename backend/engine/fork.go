@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"plait/backend/item"
+	"plait/backend/journal"
+	"plait/backend/localdb"
+	"plait/backend/state"
+)
+
+// applyCode says what an entry that can't be applied is a sign of.
+func applyCode(err error) string {
+	switch {
+	case errors.Is(err, state.ErrForked):
+		return "forked"
+	case errors.Is(err, state.ErrNewer):
+		return "newer"
+	}
+	return "changed"
+}
+
+// twins looks at heads that share a number. Two that the device did sign are a fork:
+// it has two histories. Others only bear the name, as anybody may who can write to
+// the store: they are told of and left out of the names returned.
+func (e *Engine) twins(ctx context.Context, names []journal.HeadName, seen seenRow, p *pulled) (rest []journal.HeadName, forked bool, err error) {
+	count := map[uint64]int{}
+	if seen.N > 0 {
+		count[seen.N]++
+	}
+	for _, n := range names {
+		if n.N != seen.N || n.Hash != seen.Hash {
+			count[n.N]++
+		}
+	}
+	genuine := map[uint64]bool{seen.N: seen.N > 0}
+	for _, n := range names {
+		if n.N == seen.N && n.Hash == seen.Hash || checkTwin.fails(count[n.N] < 2) || n.N < seen.N {
+			rest = append(rest, n)
+			continue
+		}
+		_, bad, err := e.readHead(ctx, n)
+		if err != nil {
+			return nil, false, err
+		}
+		if bad != nil && bad.Code != "stranger" && !errors.Is(bad.Err, journal.ErrKey) {
+			p.bad = append(p.bad, bad)
+			continue
+		}
+		if bad == nil && genuine[n.N] {
+			p.bad = append(p.bad, &Bad{Code: "forked", Device: n.Author.Device, Object: n.String(), Detail: "two heads with one number: two copies of this device are in use"})
+			return nil, true, nil
+		}
+		genuine[n.N] = bad == nil
+		rest = append(rest, n)
+	}
+	return rest, false, nil
+}
+
+// sameHistory says whether what is applied here of a journal goes through the entry
+// that another device says it saw of it; true where that can't be told.
+func (e *Engine) sameHistory(tx localdb.Tx, a item.Author, t item.Tip) (bool, error) {
+	have := e.meta.Vector[a]
+	switch {
+	case t.Seq == 0 || have.Seq < t.Seq:
+		return true, nil
+	case have.Seq == t.Seq:
+		return have.Hash == t.Hash, nil
+	}
+	var r journal.Record
+	ok, err := getCBOR(tx, entryRow(item.Dot{Author: a, Seq: t.Seq}), &r)
+	return !ok || r.Hash.Short() == t.Hash, err
+}
+
+// foreignOwn leaves out of a listing what only bears this device's name, newest
+// first, and says what that was. What this device did sign stays: another copy of it
+// is in use, or it lost what it wrote.
+func (e *Engine) foreignOwn(ctx context.Context, l *listing) ([]*Bad, error) {
+	c, out, err := e.loadCursor()
+	if err != nil {
+		return nil, err
+	}
+	var bads []*Bad
+	names := l.heads[e.meta.Me]
+	for len(names) > 0 {
+		n := names[0]
+		if s := n.String(); n.N < c.N || s == c.Head || out != nil && s == out.Next.Head {
+			break
+		}
+		_, bad, err := e.readHead(ctx, n)
+		if err != nil {
+			return bads, err
+		}
+		if bad == nil || !checkOwnSigned.fails(bad.Code == "changed" || bad.Code == "incomplete") || errors.Is(bad.Err, journal.ErrKey) {
+			break
+		}
+		bad.Detail = "it bears this device's name, and this device did not write it"
+		bads = append(bads, bad)
+		names = names[1:]
+	}
+	if len(names) == 0 {
+		delete(l.heads, e.meta.Me)
+	} else {
+		l.heads[e.meta.Me] = names
+	}
+	return bads, nil
+}
