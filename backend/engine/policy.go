@@ -77,7 +77,24 @@ func (e *Engine) Strategies() (map[string]state.Strategy, error) {
 
 // SetStrategy sets the strategy of a data type, an item, or ("default") all others.
 func (e *Engine) SetStrategy(what string, s state.Strategy) error {
-	return e.setPolicy(StrategyItem, item.Path{what}, string(s), "strategy of "+what+": "+string(s))
+	err := e.setPolicy(StrategyItem, item.Path{what}, string(s), "strategy of "+what+": "+string(s))
+	if err != nil || !e.strategyMoved {
+		return err
+	}
+	// Now, and not in the next round: that may be another process's.
+	return e.strategiesMoved()
+}
+
+// strategiesMoved looks again at every item, since what is shown of it may have changed.
+func (e *Engine) strategiesMoved() error {
+	if err := e.loadStrategies(); err != nil {
+		return err
+	}
+	if err := e.markAll(nil); err != nil {
+		return err
+	}
+	e.strategyMoved = false
+	return nil
 }
 
 // setPolicy writes one atom of a policy item, unless it holds the value already.
