@@ -212,6 +212,12 @@ func (r *Reader) chunk(ctx context.Context, c item.Chunk, have *Have) ([]byte, e
 	return plain, nil
 }
 
+// Verify says whether the bytes of a pack are the chunk that is to lie there.
+func Verify(key seal.Key, vault item.Hash, c item.PackedChunk, bare []byte) error {
+	_, err := seal.Open(key, chunkContext(allChecks, vault, c.Epoch, c.Name), append(clearPart(c.Epoch), bare...))
+	return err
+}
+
 func (r *Reader) open(ctx context.Context, c item.Chunk, p Place) ([]byte, error) {
 	if r.checks.has(checkPlace) {
 		if err := checkInside(p.Offset, p.Size, p.PackSize); err != nil {

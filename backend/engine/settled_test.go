@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"plait/backend/disk"
+	"plait/backend/store"
 )
 
 // onFineDisks makes the disks of devices to come stamp in nanoseconds, and every effect
@@ -26,6 +27,33 @@ func (d *device) reads(n *int) {
 		}
 		return nil
 	})
+}
+
+// Every object is whole after a sync, packs too.
+func TestCheckStore(t *testing.T) {
+	w := newWorld(t, 4)
+	a := w.add("a")
+	a.write("notes/large.txt", strings.Repeat("0123456789", 30000))
+	a.mustSync()
+	packs := 0
+	w.must(a.e.CheckStore(t.Context(), func(c Check) {
+		if c.Err != nil {
+			t.Errorf("%s: %v", c.Object, c.Err)
+		}
+		if strings.HasPrefix(c.Object, store.Packs) {
+			packs++
+		}
+	}))
+	if packs != 1 {
+		t.Fatalf("%d packs were read", packs)
+	}
+	name := w.bucket.Raw().Names(store.Packs)[0]
+	w.bucket.Raw().Corrupt(name, func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+	found := false
+	w.must(a.e.CheckStore(t.Context(), func(c Check) { found = found || c.Object == name && c.Err != nil }))
+	if !found {
+		t.Error("a changed pack is found whole")
+	}
 }
 
 // What was just written is not read again by the next sync, and what was saved right

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"plait/backend/chunk"
 	"plait/backend/item"
 	"plait/backend/journal"
 	"plait/backend/localdb"
-	"plait/backend/seal"
 	"plait/backend/store"
 	"plait/backend/store/driver"
 )
@@ -249,8 +249,7 @@ func (e *Engine) checkPack(ctx context.Context, p item.Pack, found func(Check)) 
 			found(Check{What: "object", Object: name, Err: errors.New("a chunk is sealed under an unknown epoch"), Count: 1})
 			return nil
 		}
-		ctx := seal.Context{Vault: e.meta.Vault, Epoch: c.Epoch, Role: seal.Chunk, Bind: c.Name[:]}
-		if _, err := seal.Open(key, ctx, obj[c.Offset:c.Offset+c.Size]); err != nil {
+		if err := chunk.Verify(key, e.meta.Vault, c, obj[c.Offset:c.Offset+c.Size]); err != nil {
 			found(Check{What: "object", Object: name, Err: err, Count: 1})
 			return nil
 		}
