@@ -40,6 +40,7 @@ var fromDisk = map[disk.Code]Code{
 	disk.ErrLocked:   FileLocked,
 	disk.ErrFull:     DiskFull,
 	disk.ErrOdd:      OddFile,
+	disk.ErrUnsafe:   BadName,
 }
 
 // fromDB says what a code of the local database means to a person. What is not

@@ -82,6 +82,7 @@ const (
 	Catch      Code = "catch"       // the safety catch
 	Conflict   Code = "conflict"    // choices wait
 	Approval   Code = "approval"    // waits for `plait approve`
+	BadName    Code = "bad-name"    // a name that no file on this system can have
 	Clash      Code = "clash"       // two names are one file on this system
 )
 
@@ -157,6 +158,7 @@ var table = map[Code]words{
 	Catch:      {"A great deal is gone from here at once. Nothing of that was recorded or sent.", "If you removed it on purpose, run `plait sync --accept-removals`. If not, put it back, or `plait restore` it."},
 	Conflict:   {"Choices wait; everything else is in sync.", "`plait conflicts` shows them, `plait resolve` decides."},
 	Approval:   {"Another device changed what runs on this one. It waits and has no effect yet.", "Look at it with `plait diff ITEM`, then `plait approve ITEM`."},
+	BadName:    {"A name can't be a file's on this system. It is kept in the vault.", "Rename it on the device that it comes from."},
 	Clash:      {"Two names are one file on this system. Both are kept in the vault.", "Rename one of them."},
 
 	Cancelled: {"Stopped. What was done until then is kept.", "Run it again to go on."},

@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 //	same A B             two files are equal byte for byte
 //	has FILE TEXT        a file holds the text (! has: not)
 //	change FILE OLD NEW  replaces text in a file, where it stands once
-//	write FILE TEXT      writes a file, with its folders; chmod MODE FILE, copy A B, remove FILE, exists FILE
+//	write FILE TEXT      writes a file, with its folders; mkdir, chmod MODE FILE, copy A B, remove FILE, exists FILE
 //	stdin FILE           the next plait reads it
 //	as NAME              from here on, the home folder is NAME
 //	env NAME=VALUE       for what runs from here on
@@ -189,7 +189,7 @@ func (s *script) do(l string) error {
 	}
 	verb, args := words[0], words[1:]
 	if least := map[string]int{"stdout": 1, "stderr": 1, "json": 2, "errjson": 2, "same": 2, "has": 2, "change": 3,
-		"write": 2, "chmod": 2, "copy": 2, "remove": 1, "exists": 1, "stdin": 1, "as": 1, "env": 1, "grab": 2}[verb]; len(args) < least {
+		"write": 2, "mkdir": 1, "chmod": 2, "copy": 2, "remove": 1, "exists": 1, "stdin": 1, "as": 1, "env": 1, "grab": 2}[verb]; len(args) < least {
 		return fmt.Errorf("%s takes %d words", verb, least)
 	}
 	err = s.verb(verb, args, status)
@@ -265,6 +265,8 @@ func (s *script) file(verb string, args []string) error {
 	case "write":
 		s.write(args[0], []byte(args[1]))
 		return nil
+	case "mkdir":
+		return os.MkdirAll(s.path(args[0]), 0o755)
 	case "chmod":
 		mode, err := strconv.ParseUint(args[0], 8, 32)
 		return errors.Join(err, os.Chmod(s.path(args[1]), os.FileMode(mode)))
