@@ -190,40 +190,64 @@ func (v *Vault) offline(err error) error {
 
 // waiting says in words why an item waits.
 func (v *Vault) waiting(w engine.Waiting) Waiting {
-	out := Waiting{Item: string(w.Item), File: w.Path, Code: w.Code}
+	out := Waiting{Item: string(w.Item), File: w.Path}
+	code := problem.Internal
 	switch w.Code {
 	case "invalid":
+		code = problem.Syntax
 		out.Reason = fmt.Sprintf("line %d: %s", w.Line, w.Detail)
 		out.Hint = "Mend that line; until then nothing of this file is synced, and nothing in it is overwritten."
 	case "too-large":
+		code = problem.TooLarge
 		out.Reason = "the file is larger than 64 MB"
 		out.Hint = "Sync it as a file: plait attach --path DIR --files."
 	case "too-deep":
+		code = problem.TooDeep
 		out.Reason = "it is nested more than 1,000 levels deep"
 		out.Hint = "No editor reads such a file; mend it by hand."
 	case "locked":
+		code = problem.FileLocked
 		out.Reason = "another program has it locked"
 		out.Hint = "It is tried again at the next sync."
 	case "denied":
+		code = problem.FileDenied
 		out.Reason = "this user may not read or write it"
 		out.Hint = "Check the permissions of " + filepath.Dir(w.Path) + "."
 	case "full":
+		code = problem.DiskFull
 		out.Reason = "the disk is full; the old file is untouched"
 		out.Hint = "Make room, then sync again."
 	case "changed":
+		code = problem.FileMoved
 		out.Reason = "it keeps changing while it is read"
 		out.Hint = "It is tried again at the next sync."
 	case "odd":
+		code = problem.OddFile
 		out.Reason = "it is no regular file"
 	case "name":
+		code = problem.BadName
 		out.Reason = "its name can't be a file on this system: " + w.Detail
 		out.Hint = "Rename it on the device that it comes from."
 	case "incomplete":
+		code = problem.Incomplete
 		out.Reason = "its content is not in the store yet; it may still be on its way"
 		out.Hint = "Sync again in a while."
-	default:
+	case "approval":
+		code = problem.Approval
 		out.Reason = w.Detail
+	case "forged":
+		code = problem.Changed
+		out.Reason = "what the store has of it is not what its device signed"
+		if w.Detail != "" {
+			out.Reason = "what the store has of it is not what " + w.Detail + " signed"
+		}
+		out.Hint = "It was not applied. `plait doctor --store` looks at every object."
+	default:
+		v.o.Log.Warn("an item waits", "item", w.Item, "code", w.Code, "why", w.Detail)
+		out.Reason = "it could not be read or written"
+		out.Hint = "The log (PLAIT_LOG=warn) has the details."
 	}
+	out.Code = string(code)
 	return out
 }
 
