@@ -426,6 +426,40 @@ func TestGuardFolding(t *testing.T) {
 	}
 }
 
+// What was discarded stays away once that is settled, whatever is lost of the rest.
+func TestSettle(t *testing.T) {
+	back := 0
+	for seed := range uint64(20) {
+		for _, settle := range []bool{false, true} {
+			m := newMemory(MemoryOptions{})
+			m.WriteFile("/d/f", []byte("old"))
+			i, _ := m.Stat("/d/f")
+			s, err := m.Replace("/d/f", strings.NewReader("new"), 0o644, Expect{Stamp: i.Stamp})
+			if err == nil {
+				err = m.Discard(s)
+			}
+			if err == nil && settle {
+				err = m.Settle()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Reboot(rand.New(rand.NewPCG(seed, 1)))
+			if n := len(m.Files("/")); n > 1 && settle {
+				t.Errorf("seed %d: %d files", seed, n)
+			} else if n > 1 {
+				back++
+			}
+			if effects := m.Effects(); m.Settle() != nil || settle && m.Effects() != effects {
+				t.Error("settling nothing was no rest")
+			}
+		}
+	}
+	if back == 0 {
+		t.Error("no power cut brought anything back: this tests nothing")
+	}
+}
+
 func TestClone(t *testing.T) {
 	a := newMemory(MemoryOptions{})
 	a.WriteFile("/d/f", []byte("old"))

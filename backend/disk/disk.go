@@ -92,6 +92,10 @@ type FS interface {
 	// returned: read Aside again, and pass the Info of that. Gone already is success.
 	Discard(s Swapped) error
 
+	// Settle makes it durable that this process's own files are gone: without it, a power
+	// cut may bring back what was discarded, whole.
+	Settle() error
+
 	// Leftovers lists displaced files that a crash left undiscarded below dir, and beside
 	// the targets of symlinks below dir. A crash just before the exchange leaves the *new* content
 	// there, whole: who recorded what it meant to write knows it by its bytes. Unfinished

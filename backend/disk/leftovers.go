@@ -21,10 +21,32 @@ func (d *Disk) Discard(s Swapped) error {
 	if now.Stamp != s.Before.Stamp {
 		return refuse("discard", s.Aside, ErrChanged)
 	}
-	if err := d.sys.unlink(s.Aside); !errors.Is(err, fs.ErrNotExist) {
+	if err := d.remove(s.Aside); !errors.Is(err, fs.ErrNotExist) {
 		return fail("discard", s.Aside, err)
 	}
 	return nil
+}
+
+// remove removes an own file, and notes where it was.
+func (d *Disk) remove(path string) error {
+	d.mu.Lock()
+	if d.removed == nil {
+		d.removed = newDirs()
+	}
+	d.removed.add(filepath.Dir(path))
+	d.mu.Unlock()
+	return d.sys.unlink(path)
+}
+
+func (d *Disk) Settle() error {
+	d.mu.Lock()
+	dirs := d.removed
+	d.removed = nil
+	d.mu.Unlock()
+	if dirs == nil {
+		return nil
+	}
+	return fail("sync", dirs.order[0], d.sys.syncDirs(dirs.order))
 }
 
 func (d *Disk) Leftovers(dir string) ([]Swapped, error) {
@@ -95,7 +117,7 @@ func (d *Disk) leftIn(dir, only string) ([]Swapped, error) {
 			continue
 		}
 		if only == "" && strings.HasPrefix(i.Name, newPrefix) && !d.sys.held(i.Path) {
-			if err := d.sys.unlink(i.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := d.remove(i.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, fail("discard", i.Path, err)
 			}
 		}

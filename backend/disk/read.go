@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"sync"
 	"strings"
 )
 
@@ -12,6 +13,9 @@ import (
 type Disk struct {
 	sys     calls
 	workers int // how many files Write writes beside at once
+
+	mu      sync.Mutex // guards removed
+	removed *dirSet    // where own files were removed since the last Settle
 }
 
 var _ FS = (*Disk)(nil)

@@ -281,7 +281,7 @@ func (d *Disk) abandon(s *swap) {
 		s.f = nil
 	}
 	if s.tmp != "" {
-		d.sys.unlink(s.tmp) // left behind it is only garbage, which Leftovers removes
+		d.remove(s.tmp) // left behind it is only garbage, which Leftovers removes
 	}
 	for i := len(s.dirs) - 1; i >= 0; i-- {
 		d.sys.rmdir(s.dirs[i])

@@ -90,6 +90,11 @@ func (e *Engine) write(ctx context.Context, types map[item.Type]bool) (*written,
 	if len(clean)+len(ended) == 0 {
 		return w, nil
 	}
+	if len(ended) > 0 {
+		if err := e.cfg.FS.Settle(); err != nil {
+			ended = nil // nobody would look for what a power cut brings back
+		}
+	}
 	err = e.commit(func(tx localdb.Tx) error {
 		for id := range ended {
 			if err := tx.Delete(rowWriting + id); err != nil {
