@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,6 +117,15 @@ var vendors = map[string]string{
 func TestImports(t *testing.T) {
 	for _, v := range violations(t, os.DirFS(".")) {
 		t.Error(v)
+	}
+}
+
+// TestMapIsCurrent finds packages that the map still lists and that are gone.
+func TestMapIsCurrent(t *testing.T) {
+	for pkg := range allowed {
+		if files, _ := filepath.Glob(filepath.Join(filepath.FromSlash(pkg), "*.go")); len(files) == 0 {
+			t.Errorf("the map lists %s, which holds no Go files", pkg)
+		}
 	}
 }
 

@@ -41,6 +41,8 @@ var fromDisk = map[disk.Code]Code{
 	disk.ErrFull:     DiskFull,
 	disk.ErrOdd:      OddFile,
 	disk.ErrUnsafe:   BadName,
+	disk.ErrReadOnly: FileDenied,
+	disk.ErrBroken:   DiskError,
 }
 
 // fromDB says what a code of the local database means to a person. What is not

@@ -63,6 +63,7 @@ const (
 	KeyMismatch Code = "key-mismatch"  // this device's keys do not open its database
 	Copied      Code = "copied"        // this home was copied from, or restored on, another machine
 	DiskFull    Code = "disk-full"     // no space here
+	DiskError   Code = "disk-error"    // the disk failed to read or write
 	HomeDenied  Code = "home-denied"   // Plait's own folder can't be read or written
 	Clock       Code = "clock"         // this device's clock is far off
 	OldSchema   Code = "old-schema"    // the database was written by a newer Plait
@@ -142,6 +143,7 @@ var table = map[Code]words{
 	KeyMismatch: {"This device's keys do not open its database: the two are not of one time or one machine. Nothing was changed.", "Put the home folder back as a whole, or move it away and join the vault again: edits that were not sent are still in your files."},
 	Copied:      {"This home folder was copied from another machine, or restored from a backup. Nothing was lost.", "It goes on under a fresh name of its own. If the other copy is in use, join there as a device of its own."},
 	DiskFull:    {"This device's disk is full. Nothing was lost.", "Free some space, then try again."},
+	DiskError:   {"This device's disk failed to read or write something. It was left as it is.", "Check the disk; what the vault holds can be restored elsewhere."},
 	HomeDenied:  {"Plait's folder on this device can't be read or written. Nothing was changed.", "Check its owner and rights, or set PLAIT_HOME to another folder."},
 	Clock:       {"This device's clock is far off. Nothing is lost by it, but times of changes look wrong.", "Set the clock."},
 	OldSchema:   {"The local database was written by a newer Plait. Nothing was changed.", "Update Plait on this device."},

@@ -192,7 +192,7 @@ func TestBelow(t *testing.T) {
 			t.Errorf("store code %q has no words", c)
 		}
 	}
-	for _, c := range []disk.Code{disk.ErrChanged, disk.ErrTooLarge, disk.ErrLocked, disk.ErrFull, disk.ErrOdd, disk.ErrUnsafe} {
+	for _, c := range []disk.Code{disk.ErrChanged, disk.ErrTooLarge, disk.ErrLocked, disk.ErrFull, disk.ErrOdd, disk.ErrUnsafe, disk.ErrReadOnly, disk.ErrBroken} {
 		if p := problem.From(c); p.Code == problem.Internal {
 			t.Errorf("disk code %q has no words", c)
 		}
