@@ -481,7 +481,7 @@ func TestClone(t *testing.T) {
 
 func TestSettled(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	now = now.Add(time.Nanosecond) // read by a clock that is finer than every filesystem
+	now = now.Add(time.Nanosecond)                 // read by a clock that is finer than every filesystem
 	for age, want := range map[time.Duration]bool{ // 1 ns more: a round stamp
 		1: false, Tick + 1: false, time.Second + 1: false, Grain + 1: true, 9*Grain + 1: true, 1 - time.Hour: false,
 		0: false, Tick: false, Tick + 2: true, time.Second: true, Grain + 2: true, -time.Hour: false,

@@ -33,11 +33,6 @@ func dots(in []Sibling) []item.Dot {
 	return out
 }
 
-func hasDot(in []item.Dot, d item.Dot) bool {
-	_, ok := slices.BinarySearchFunc(in, d, item.Dot.Compare)
-	return ok
-}
-
 // sorted returns the dots in dot order, each once, in an array of its own.
 func sorted(in []item.Dot) []item.Dot {
 	if len(in) == 0 {

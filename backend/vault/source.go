@@ -35,7 +35,6 @@ type profileSource struct {
 	known    []string
 	patterns []string
 	print    [8]byte
-	gone     bool // its editor or profile is not there now
 }
 
 func (s *profileSource) ID() string         { return s.at.ID }

@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -83,5 +82,3 @@ func short(v item.Value) string {
 	}
 	return s
 }
-
-func hexShort(h item.Hash) string { return hex.EncodeToString(h[:8]) }

@@ -44,13 +44,12 @@ func Watch(ctx context.Context, o Options, s SyncOptions, report func(SyncResult
 }
 
 type watching struct {
-	o       Options
-	s       SyncOptions
-	report  func(SyncResult, error)
-	files   *watch.Watcher
-	store   <-chan struct{}
-	stop    context.CancelFunc
-	watched string
+	o      Options
+	s      SyncOptions
+	report func(SyncResult, error)
+	files  *watch.Watcher
+	store  <-chan struct{}
+	stop   context.CancelFunc
 }
 
 func (w *watching) end() {
