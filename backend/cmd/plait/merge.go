@@ -244,14 +244,16 @@ func segments(k item.Key) []string {
 	return []string{}
 }
 
-// valueJSON is a value as JSON: a setting as it stands where that is JSON, anything
-// else (text; values with comments inside) as a string.
+// valueJSON is a value as JSON: a setting as it stands, without the comments inside
+// it; text as a string.
 func valueJSON(v *item.Value) json.RawMessage {
 	if v == nil || v.Kind == item.Absent {
 		return nil
 	}
-	if v.Kind == item.JSON && json.Valid(v.Data) {
-		return bytes.Clone(v.Data)
+	if v.Kind == item.JSON {
+		if strict, err := merge.Strict(v.Data); err == nil {
+			return strict
+		}
 	}
 	s, _ := json.Marshal(string(v.Data)) // a string always marshals
 	return s
