@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"io/fs"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -55,7 +55,7 @@ func (l *lister) list(dir string) (infos []Info, err error) {
 			return nil, err
 		}
 	}
-	sort.Slice(infos, func(i, j int) bool { return infos[i].Name < infos[j].Name })
+	slices.SortFunc(infos, func(a, b Info) int { return strings.Compare(a.Name, b.Name) })
 	return infos, nil
 }
 

@@ -104,11 +104,7 @@ func (e *Engine) ownDots(n item.Name) (map[item.Key][]item.Dot, error) {
 		if err := e.loadRows(r); err != nil {
 			return nil, err
 		}
-		row, ok := r.rows[n.Shared()]
-		if !ok {
-			continue
-		}
-		b, err := decodeBasis(row.basis)
+		b, err := e.basisOf(r, n.Shared())
 		if err != nil {
 			return nil, err
 		}

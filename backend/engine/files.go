@@ -129,14 +129,14 @@ func (e *Engine) writeSome(ctx context.Context, r *replica, names []item.Name, w
 		}
 	}
 	if err := stop(e.commit(func(tx localdb.Tx) error {
+		var looks []*look
 		for _, j := range jobs {
 			if j.note || j.done {
-				if err := e.putFileRow(tx, j); err != nil {
-					return err
-				}
+				e.settleFile(j)
+				looks = append(looks, j.l)
 			}
 		}
-		return nil
+		return putRows(tx, looks...)
 	})); err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (e *Engine) planFile(ctx context.Context, r *replica, n item.Name) (*fileJo
 	}
 	row, had := r.rows[n]
 	l := &look{rep: r, item: n, path: path, row: row, had: had, atoms: map[item.Key]item.Value{}}
-	if l.basis, err = decodeBasis(row.basis); err != nil {
+	if l.basis, err = e.basisOf(r, n); err != nil {
 		return nil, stop(err)
 	}
 	switch info, err := e.cfg.FS.Stat(path); {
@@ -297,7 +297,8 @@ func (e *Engine) inflate(ctx context.Context, n item.Name) error {
 	return nil
 }
 
-func (e *Engine) putFileRow(tx localdb.Tx, j *fileJob) error {
+// settleFile notes what is known of a file once it is as it should be.
+func (e *Engine) settleFile(j *fileJob) {
 	l := j.l
 	l.basis = e.namedBasis(j.t.Basis)
 	if v, ok := l.basis[theFile]; ok && l.exists && j.done {
@@ -312,7 +313,6 @@ func (e *Engine) putFileRow(tx localdb.Tx, j *fileJob) error {
 	if l.exists {
 		l.row.stamp, l.row.sure = l.info.Stamp, sure
 	}
-	return putRow(tx, l)
 }
 
 func (e *Engine) intendFiles(jobs []*fileJob) error {

@@ -222,25 +222,25 @@ func (e *Engine) renameBases(tx localdb.Tx, touched map[item.Name]bool, move fun
 			if raw, ok, err := tx.Get(rowBasis + id); err != nil {
 				return err
 			} else if ok {
-				row, err := parseFileRow(raw)
+				b, err := rename(raw)
 				if err != nil {
 					return err
 				}
-				if row.basis, err = rename(row.basis); err != nil {
-					return err
-				}
-				if err := tx.Set(rowBasis+id, row.marshal()); err != nil {
+				if err := tx.Set(rowBasis+id, b); err != nil {
 					return err
 				}
 			}
 			if raw, ok, err := tx.Get(rowIntent + id); err != nil {
 				return err
 			} else if ok {
-				b, err := rename(raw)
+				in, err := parseIntent(raw)
 				if err != nil {
 					return err
 				}
-				if err := tx.Set(rowIntent+id, b); err != nil {
+				if in.basis, err = rename(in.basis); err != nil {
+					return err
+				}
+				if err := tx.Set(rowIntent+id, in.marshal()); err != nil {
 					return err
 				}
 			}

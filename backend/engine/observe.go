@@ -13,7 +13,6 @@ import (
 	"plait/backend/chunk"
 	"plait/backend/disk"
 	"plait/backend/item"
-	"plait/backend/localdb"
 	"plait/backend/merge"
 	"plait/backend/plan"
 	"plait/backend/state"
@@ -84,40 +83,6 @@ func (e *Engine) observe(ctx context.Context, reps []*replica, types map[item.Ty
 		}
 	}
 	return o, nil
-}
-
-func (e *Engine) loadRows(r *replica) error {
-	if r.rows != nil {
-		return nil
-	}
-	rows := map[item.Name]fileRow{}
-	prefix := rowBasis + r.src.ID() + "/"
-	err := e.db.View(func(tx localdb.Tx) error {
-		return tx.Scan(prefix, func(k string, b []byte) error {
-			row, err := parseFileRow(b)
-			if err != nil {
-				return fmt.Errorf("row %s: %w", k, err)
-			}
-			rows[item.Name(k[len(prefix):])] = row
-			return nil
-		})
-	})
-	if err != nil {
-		return err
-	}
-	intents := map[item.Name][]byte{}
-	prefix = rowIntent + r.src.ID() + "/"
-	err = e.db.View(func(tx localdb.Tx) error {
-		return tx.Scan(prefix, func(k string, b []byte) error {
-			intents[item.Name(k[len(prefix):])] = b
-			return nil
-		})
-	})
-	if err != nil {
-		return err
-	}
-	r.rows, r.intents = rows, intents
-	return nil
 }
 
 func (e *Engine) observeReplica(ctx context.Context, r *replica, o *observed, types map[item.Type]bool, accept bool) error {
@@ -226,9 +191,9 @@ func (e *Engine) take(l *look, raw []byte, info disk.Info) error {
 
 // compare says what a look's disk side changed against its basis.
 func (e *Engine) compare(l *look, mask [8]byte) error {
-	basis, err := decodeBasis(l.row.basis)
+	basis, err := e.basisOf(l.rep, l.item)
 	if err != nil {
-		return fmt.Errorf("%s: %w", l.item, err)
+		return err
 	}
 	ignore := l.rep.src.Options(l.item, l.raw).Ignore
 	if l.item.Type() == item.Files {
@@ -342,7 +307,10 @@ func (e *Engine) waiting(r *replica, n item.Name, path string, err error) Waitin
 	w := Waiting{Replica: r.src.ID(), Item: n, Path: path, Code: "unknown", Detail: err.Error()}
 	var syn *merge.SyntaxError
 	var left *forged
+	var bad *Bad
 	switch {
+	case errors.As(err, &bad):
+		w.Code = bad.Code
 	case errors.As(err, &left):
 		w.Code, w.Detail = "forged", ""
 		for _, d := range left.by {

@@ -239,7 +239,7 @@ func (e *Engine) Attached(collection string) error {
 func (e *Engine) Detached(id string) error {
 	return e.commit(func(tx localdb.Tx) error {
 		var rows []string
-		for _, prefix := range []string{rowBasis, rowIntent, rowKept, rowWaiting, rowWriting} {
+		for _, prefix := range []string{rowStamps, rowBasis, rowIntent, rowKept, rowWaiting, rowWriting} {
 			if err := tx.Scan(prefix+id+"/", func(k string, _ []byte) error {
 				rows = append(rows, k)
 				return nil

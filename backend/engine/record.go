@@ -268,10 +268,8 @@ func (e *Engine) recordObserved(o *observed, packs []item.Pack) (int, error) {
 			}
 			l.basis = basis
 		}
-		for _, l := range moved {
-			if err := putRow(tx, l); err != nil {
-				return err
-			}
+		if err := putRows(tx, moved...); err != nil {
+			return err
 		}
 		for _, n := range sortedNames(dirty) {
 			if it, err := e.item(n); err != nil {
@@ -317,28 +315,4 @@ func (e *Engine) contactDone(n item.Name, it *state.Item, looks []*look) bool {
 		}
 	}
 	return count == 1
-}
-
-// putRow writes what is known of a file; the replica's rows follow.
-func putRow(tx localdb.Tx, l *look) error {
-	full := l.basis.Put(l.aside)
-	b, err := encodeBasis(full)
-	if err != nil {
-		return fmt.Errorf("basis of %s: %w", l.item, err)
-	}
-	l.row.basis, l.row.values = b, 0
-	for k, a := range full {
-		if k.Lane == item.LaneValue && state.Present(a.Value) {
-			l.row.values++
-		}
-	}
-	id := l.rep.src.ID() + "/" + string(l.item)
-	if l.rep.intents[l.item] != nil {
-		if err := tx.Delete(rowIntent + id); err != nil {
-			return err
-		}
-		delete(l.rep.intents, l.item)
-	}
-	l.rep.rows[l.item] = l.row
-	return tx.Set(rowBasis+id, l.row.marshal())
 }

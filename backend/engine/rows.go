@@ -1,14 +1,12 @@
 package engine
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/fxamacker/cbor/v2"
 
-	"plait/backend/disk"
 	"plait/backend/item"
 	"plait/backend/localdb"
 	"plait/backend/plan"
@@ -20,7 +18,8 @@ const (
 	rowGenesis  = "genesis"
 	rowEntry    = "e/"  // author/seq: an entry's record, as it travels
 	rowState    = "s/"  // item: what state holds of it
-	rowBasis    = "r/"  // replica/item: stamp, content hash and basis of a file
+	rowStamps   = "t/"  // replica/xx: stamps and content hashes of a 256th of its files
+	rowBasis    = "r/"  // replica/item: basis of a file
 	rowDirty    = "d/"  // item: state changed, replicas may lag behind
 	rowIntent   = "i/"  // replica/item: what is about to be written
 	rowWriting  = "W/"  // replica: files are being written; displaced ones may lie beside them
@@ -114,64 +113,6 @@ func parseAuthor(s string) (item.Author, bool) {
 		return item.Author{}, false
 	}
 	return item.Author{Device: d, Inc: inc}, true
-}
-
-// fileRow is what is known of one file of a replica. Its encoding starts with the
-// parts that a scan compares, at fixed places, so that a scan of thousands of
-// files decodes nothing else:
-//
-//	0  version 1
-//	1  flags: 1 sure, 2 present
-//	2  stamp: mtime, ctime, inode, size (8 bytes each, big endian)
-//	34 hash of the content (32)
-//	66 mask fingerprint (8)
-//	74 how many values the basis has (4)
-//	78 basis, CBOR
-type fileRow struct {
-	stamp   disk.Stamp
-	sure    bool // any write after what hash names must have left another stamp
-	present bool // there was a file
-	hash    item.Hash
-	mask    [8]byte
-	values  uint32 // of the basis: what the safety catch counts
-	basis   []byte // lazily decoded
-}
-
-const fileRowFixed = 78
-
-func (r *fileRow) marshal() []byte {
-	b := make([]byte, fileRowFixed, fileRowFixed+len(r.basis))
-	b[0] = 1
-	if r.sure {
-		b[1] |= 1
-	}
-	if r.present {
-		b[1] |= 2
-	}
-	binary.BigEndian.PutUint64(b[2:], uint64(r.stamp.MTime))
-	binary.BigEndian.PutUint64(b[10:], uint64(r.stamp.CTime))
-	binary.BigEndian.PutUint64(b[18:], r.stamp.Inode)
-	binary.BigEndian.PutUint64(b[26:], r.stamp.Size)
-	copy(b[34:], r.hash[:])
-	copy(b[66:], r.mask[:])
-	binary.BigEndian.PutUint32(b[74:], r.values)
-	return append(b, r.basis...)
-}
-
-func parseFileRow(b []byte) (r fileRow, err error) {
-	if len(b) < fileRowFixed || b[0] != 1 {
-		return r, errors.New("file row is damaged")
-	}
-	r.sure, r.present = b[1]&1 != 0, b[1]&2 != 0
-	r.stamp = disk.Stamp{
-		MTime: int64(binary.BigEndian.Uint64(b[2:])), CTime: int64(binary.BigEndian.Uint64(b[10:])),
-		Inode: binary.BigEndian.Uint64(b[18:]), Size: binary.BigEndian.Uint64(b[26:]),
-	}
-	copy(r.hash[:], b[34:66])
-	copy(r.mask[:], b[66:74])
-	r.values = binary.BigEndian.Uint32(b[74:])
-	r.basis = b[fileRowFixed:]
-	return r, nil
 }
 
 // intent is what is about to be written to a file: the hash of its content (zero:

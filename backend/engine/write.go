@@ -219,7 +219,7 @@ func (e *Engine) writeOne(r *replica, n item.Name) (applied bool, err error) {
 
 // target says what a file is to hold, without what waits for approval.
 func (e *Engine) target(l *look) (plan.Targeted, []plan.Layer, error) {
-	basis, err := decodeBasis(l.row.basis)
+	basis, err := e.basisOf(l.rep, l.item)
 	if err != nil {
 		return plan.Targeted{}, nil, stop(err)
 	}
@@ -271,7 +271,7 @@ func (e *Engine) settleRow(l *look, t plan.Targeted) error {
 		l.row.stamp = l.info.Stamp
 	}
 	l.row.sure = l.exists && l.info.Stamp.Settled(l.read)
-	return stop(e.commit(func(tx localdb.Tx) error { return putRow(tx, l) }))
+	return stop(e.commit(func(tx localdb.Tx) error { return putRows(tx, l) }))
 }
 
 // intend records what is about to be written, and keeps the bytes that it takes
@@ -396,7 +396,7 @@ func (e *Engine) removeDoc(l *look, t plan.Targeted) error {
 	}
 	l.basis, l.atoms, l.exists, l.hash = t.Basis, map[item.Key]item.Value{}, false, item.Hash{}
 	l.row = fileRow{mask: l.rep.src.MaskPrint()}
-	if err := stop(e.commit(func(tx localdb.Tx) error { return putRow(tx, l) })); err != nil {
+	if err := stop(e.commit(func(tx localdb.Tx) error { return putRows(tx, l) })); err != nil {
 		return err
 	}
 	return e.discard(sw)
@@ -414,7 +414,7 @@ func (e *Engine) readBack(l *look, t plan.Targeted, out []byte, after disk.Info)
 	l.basis = basis
 	l.row.hash, l.row.present, l.row.mask, l.row.stamp = sha256.Sum256(out), true, l.rep.src.MaskPrint(), after.Stamp
 	l.row.sure = after.Stamp.Exchanged()
-	err = stop(e.commit(func(tx localdb.Tx) error { return putRow(tx, l) }))
+	err = stop(e.commit(func(tx localdb.Tx) error { return putRows(tx, l) }))
 	l.basis = old
 	return err
 }
@@ -503,7 +503,7 @@ func (e *Engine) recoverOne(r *replica, sw disk.Swapped) error {
 	}
 	l := &look{rep: r, item: n, path: sw.Path}
 	l.row, l.had = r.rows[n]
-	basis, err := decodeBasis(l.row.basis)
+	basis, err := e.basisOf(r, n)
 	if err != nil {
 		return err
 	}
