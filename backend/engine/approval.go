@@ -7,6 +7,7 @@ import (
 	"plait/backend/localdb"
 	"plait/backend/merge"
 	"plait/backend/plan"
+	"plait/backend/state"
 )
 
 // What makes code run (tasks, MCP servers, terminal profiles) takes effect here
@@ -111,14 +112,20 @@ func (e *Engine) Asked() ([]item.Name, error) {
 	})
 }
 
-// Held lists what of an item waits for approval, by label.
-func (e *Engine) Held(n item.Name) ([]string, error) {
-	dots, labels, err := e.held(n)
-	_ = dots
-	return labels, err
+// A Held value is one that waits for approval: what stands in this device's file, and
+// what would.
+type Held struct {
+	Key         item.Key
+	Here, There item.Value
 }
 
-func (e *Engine) held(n item.Name) (dots []item.Dot, labels []string, err error) {
+// Held lists what of an item waits for approval.
+func (e *Engine) Held(n item.Name) ([]Held, error) {
+	_, held, err := e.held(n)
+	return held, err
+}
+
+func (e *Engine) held(n item.Name) (dots []item.Dot, held []Held, err error) {
 	ok, err := e.approved(n.Shared())
 	if err != nil {
 		return nil, nil, err
@@ -127,22 +134,46 @@ func (e *Engine) held(n item.Name) (dots []item.Dot, labels []string, err error)
 	if err != nil {
 		return nil, nil, err
 	}
+	here, err := e.onDisk(n.Shared())
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, l := range layers {
 		for _, k := range sortedKeys(l.Shown) {
 			s := l.Shown[k]
-			if merge.Executes(n.Type(), k) && e.unapproved(s.Dots, ok) {
-				dots = append(dots, s.Dots...)
-				labels = append(labels, merge.Label(n.Type(), k))
+			if !merge.Executes(n.Type(), k) || !e.unapproved(s.Dots, ok) {
+				continue
+			}
+			dots = append(dots, s.Dots...)
+			h := Held{Key: k, Here: here[k].Value, There: s.Value}
+			if state.Present(h.Here) != state.Present(h.There) || state.Present(h.Here) && !merge.Same(n.Type(), k, h.Here, h.There) {
+				held = append(held, h)
 			}
 		}
 	}
-	return dots, labels, nil
+	return dots, held, nil
+}
+
+// onDisk is what the first replica that holds an item last had on its disk.
+func (e *Engine) onDisk(n item.Name) (plan.Basis, error) {
+	for _, r := range e.reps {
+		if r.src.Collection() != n.Collection() {
+			continue
+		}
+		if err := e.loadRows(r); err != nil {
+			return nil, err
+		}
+		if row, had := r.rows[n]; had {
+			return decodeBasis(row.basis)
+		}
+	}
+	return nil, nil
 }
 
 // Approve lets what waits of an item take effect here; the next round writes it.
-// It returns how many parts that concerned.
+// It returns how many writes that concerned.
 func (e *Engine) Approve(n item.Name) (int, error) {
-	dots, labels, err := e.held(n)
+	dots, _, err := e.held(n)
 	if err != nil || len(dots) == 0 {
 		return 0, err
 	}
@@ -163,5 +194,5 @@ func (e *Engine) Approve(n item.Name) (int, error) {
 		}
 		return tx.Set(rowDirty+string(shared), nil)
 	})
-	return len(labels), err
+	return len(dots), err
 }

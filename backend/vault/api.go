@@ -249,15 +249,13 @@ type Resolved struct {
 
 // A TypeStatus is one row of `plait status`.
 type TypeStatus struct {
-	Collection string    `json:"collection"`
-	Type       string    `json:"type"`
-	Items      int       `json:"items"`
-	Conflicts  int       `json:"conflicts"`
-	Unsent     int       `json:"unsent"`  // entries that the store does not have yet
-	Waiting    int       `json:"waiting"` // items that could not be applied
-	Approval   int       `json:"approval"`
-	Strategy   string    `json:"strategy"`
-	Changed    time.Time `json:"changed,omitzero"`
+	Collection string `json:"collection"`
+	Type       string `json:"type"`
+	Items      int    `json:"items"`
+	Conflicts  int    `json:"conflicts"`
+	Waiting    int    `json:"waiting"` // items that could not be applied
+	Approval   int    `json:"approval"`
+	Strategy   string `json:"strategy"`
 }
 
 // Status is the whole, as known here without asking the store.
@@ -331,6 +329,14 @@ type Restored struct {
 type RestoredItem struct {
 	Item    string   `json:"item"`
 	Changes []Change `json:"changes"`
+}
+
+// Approved tells what was approved, or would be.
+type Approved struct {
+	Item    string   `json:"item"`
+	Changes []Change `json:"changes"` // of this device's files
+	Done    bool     `json:"done"`
+	Applied bool     `json:"applied"` // whether this device's files have it already
 }
 
 // A DeviceRow is one device of the vault.

@@ -264,7 +264,8 @@ func wait(ctx context.Context) error {
 func joinByCode(ctx context.Context, o Options, st *store.Store, s JoinSpec, d *keyring.Device, name string) ([]byte, []keyring.Statement, error) {
 	code, err := keyring.ParsePairCode(s.Code)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, &problem.Error{Code: problem.WrongCode, Message: "That is no pairing code: a word is misspelt, missing, or out of place. Nothing was changed.",
+			Hint: "Type the 12 words as `plait pair` shows them on the other device.", Err: err}
 	}
 	inviter, joiner := code.Boxes()
 	msg, err := st.Get(ctx, inviter)

@@ -11,6 +11,7 @@ import (
 	"plait/backend/engine"
 	"plait/backend/item"
 	"plait/backend/keyring"
+	"plait/backend/merge"
 	"plait/backend/problem"
 )
 
@@ -145,18 +146,30 @@ func (v *Vault) RevokeDevice(ctx context.Context, device string) (Revoked, error
 }
 
 // Approve lets what another device wrote into an item that makes code run take
-// effect here.
-func (v *Vault) Approve(ctx context.Context, name string) (int, error) {
+// effect here. With dryRun it only says what that would be.
+func (v *Vault) Approve(ctx context.Context, name string, dryRun bool) (a Approved, err error) {
+	a.Item, a.Changes = name, []Change{}
 	n, err := v.known(name)
 	if err != nil {
-		return 0, err
+		return a, err
+	}
+	held, err := v.eng.Held(n)
+	if err != nil {
+		return a, err
+	}
+	for _, h := range held {
+		a.Changes = append(a.Changes, Change{Path: path(h.Key), Label: merge.Label(n.Type(), h.Key), Before: show(h.Here), After: show(h.There)})
+	}
+	if dryRun {
+		return a, nil
 	}
 	count, err := v.eng.Approve(n)
 	if err != nil || count == 0 {
-		return count, err
+		return a, err
 	}
-	_, err = v.eng.ApplyNow(ctx)
-	return count, err
+	a.Done = true
+	a.Applied, err = v.eng.ApplyNow(ctx)
+	return a, err
 }
 
 // Recovery tells about the recovery key, tests words, or makes new ones.
@@ -198,7 +211,7 @@ func (v *Vault) Recovery(ctx context.Context, s RecoverySpec) (Recovery, error) 
 	if err := v.eng.AddStatements(ss); err != nil {
 		return out, err
 	}
-	v.cfg.Tested = time.Time{} // the new words were not tested yet
+	v.cfg.Tested, out.Tested = time.Time{}, time.Time{} // the new words were not tested yet
 	if err := v.writeConfig(); err != nil {
 		return out, err
 	}

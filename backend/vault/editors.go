@@ -174,11 +174,11 @@ func (v *Vault) attachment(s AttachSpec) (attachment, engine.Source, error) {
 	} else {
 		e, err := editor.Lookup(editor.Find(v.env()), s.Editor)
 		if err != nil {
-			return at, nil, err
+			return at, nil, notFound(err)
 		}
 		p, err := e.Profile(s.Profile)
 		if err != nil {
-			return at, nil, err
+			return at, nil, notFound(err)
 		}
 		at.Kind, at.Editor, at.Profile, at.Path = "editor", e.ID, p.Name, p.Dir
 		at.Name = e.Name
@@ -205,6 +205,22 @@ func (v *Vault) attachment(s AttachSpec) (attachment, engine.Source, error) {
 	}
 	src, err := v.sourceOf(at)
 	return at, src, err
+}
+
+// notFound says in words that an editor or profile is not here, and what comes near.
+func notFound(err error) error {
+	var n *editor.NotFound
+	if !errors.As(err, &n) {
+		return err
+	}
+	p := &problem.Error{Code: problem.UnknownEditor, Message: fmt.Sprintf("No %s is called %q here.", n.What, n.Name), Err: err}
+	if n.Gone {
+		p.Message = fmt.Sprintf("%s has no data here yet.", n.Name)
+		p.Hint = "Start it once, then attach it. A User folder elsewhere is added with `plait attach --path DIR --name NAME`."
+	} else if len(n.Near) > 0 {
+		p.Hint = "Did you mean " + strings.Join(n.Near, ", ") + "? `plait editors` lists what is found."
+	}
+	return p
 }
 
 func (v *Vault) sourceOf(at attachment) (engine.Source, error) {

@@ -130,6 +130,8 @@ func (v *Vault) sentence(s *Status, conflicts int) {
 		s.Sentence = fmt.Sprintf("%s for your approval, %s", count(len(s.Approvals), "item waits", "items wait"), since)
 	case len(s.Editors) == 0:
 		s.State, s.Sentence = "waiting", "nothing is attached yet: `plait editors` lists what is found here"
+	case s.LastSync.IsZero():
+		s.State, s.Sentence = "waiting", "not synced yet: `plait sync` does it"
 	case s.Unsent > 0:
 		s.State = "waiting"
 		s.Sentence = fmt.Sprintf("%s to be sent, %s", count(s.Unsent, "change waits", "changes wait"), since)

@@ -10,6 +10,7 @@ import (
 
 	"plait/backend/engine"
 	"plait/backend/item"
+	"plait/backend/merge"
 	"plait/backend/plan"
 	"plait/backend/problem"
 )
@@ -54,6 +55,9 @@ func (v *Vault) Sync(ctx context.Context, s SyncOptions) (res SyncResult, err er
 	if cerr := v.conflictsInto(ctx, &res, r); err == nil {
 		err = cerr
 	}
+	if aerr := v.approvalsInto(&res); err == nil {
+		err = aerr
+	}
 	if err == nil {
 		err = v.verdict(r)
 	}
@@ -86,6 +90,28 @@ func (v *Vault) conflictsInto(ctx context.Context, res *SyncResult, r *engine.Ro
 	}
 	if cs != nil {
 		res.Conflicts = cs
+	}
+	return nil
+}
+
+// approvalsInto lists what was received and has no effect before it is approved here.
+func (v *Vault) approvalsInto(res *SyncResult) error {
+	asked, err := v.eng.Asked()
+	if err != nil {
+		return err
+	}
+	for _, n := range asked {
+		held, err := v.eng.Held(n)
+		if err != nil {
+			return err
+		}
+		var labels []string
+		for _, h := range held {
+			labels = append(labels, merge.Label(n.Type(), h.Key))
+		}
+		res.Waiting = append(res.Waiting, Waiting{Item: string(n), Code: string(problem.Approval),
+			Reason: "it makes programs run, and was changed elsewhere: " + strings.Join(labels, ", "),
+			Hint:   "Look with `plait approve " + string(n) + " --dry-run`; without --dry-run it takes effect here."})
 	}
 	return nil
 }

@@ -110,25 +110,44 @@ this operating system, or shared by all.`,
 }
 
 func (c *cli) approveCommand() *cobra.Command {
-	return &cobra.Command{
+	var dryRun bool
+	cmd := &cobra.Command{
 		Use:   "approve ITEM",
 		Short: "Lets another device's change to what runs here take effect",
 		Long: `Tasks, MCP servers and terminal profiles make programs run. What a device that may
 not change them wrote there waits, without effect, until it is approved here.`,
+		Example: `  plait approve default/tasks --dry-run
+  plait approve default/tasks`,
 		Args:              takes(1, 1),
 		ValidArgsFunction: c.complete(1, itemNames),
 		RunE: c.do(func(ctx context.Context, args []string) error {
 			return c.withVault(ctx, func(v *vault.Vault) error {
-				n, err := v.Approve(ctx, args[0])
+				a, err := v.Approve(ctx, args[0], dryRun)
 				if err != nil {
 					return err
 				}
 				if c.json {
-					return c.printJSON(map[string]any{"item": args[0], "approved": n})
+					a.Changes = changesJSON(a.Changes)
+					return c.printJSON(a)
 				}
-				c.say("%s of %s approved. The next `plait sync` writes them to your files.", count(n, "change"), args[0])
+				if len(a.Changes) == 0 {
+					c.say("Nothing of %s waits for approval.", a.Item)
+					return nil
+				}
+				c.say("%s", c.paint(bold, line(a.Item)))
+				c.tellChanges(a.Changes)
+				switch {
+				case !a.Done:
+					c.say("\nNothing was changed. To let it take effect here: plait approve %s", shellQuote(a.Item))
+				case a.Applied:
+					c.say("\n%s approved, and written to your files.", capital(count(len(a.Changes), "change")))
+				default:
+					c.say("\n%s approved. The next `plait sync` writes to your files.", capital(count(len(a.Changes), "change")))
+				}
 				return nil
 			})
 		}),
 	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only show what would take effect")
+	return cmd
 }

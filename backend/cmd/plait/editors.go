@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -124,7 +125,7 @@ func (c *cli) tellAttach(plan vault.AttachPlan) error {
 		return c.printJSON(plan)
 	}
 	name := plan.Editor
-	if plan.Profile != "" {
+	if plan.Profile != "" && !strings.HasSuffix(name, " · "+plan.Profile) {
 		name += " · " + plan.Profile
 	}
 	verb := "is attached to"

@@ -47,34 +47,47 @@ func (c *cli) tellStatus(s vault.Status) {
 	if last == "" {
 		last = "never"
 	}
-	c.say("  %s · %s · last sync %s\n", s.DeviceName, s.Store, last)
-	t := table{head: []string{"COLLECTION", "TYPE", "ITEMS", "STATE", "STRATEGY", "CHANGED"}}
+	c.say("  %s · %s · last sync %s", s.DeviceName, s.Store, last)
+	here := map[string]bool{}
+	for _, e := range s.Editors {
+		here[e.Collection] = true
+	}
+	t := table{head: []string{"COLLECTION", "TYPE", "ITEMS", "STATE", "STRATEGY"}}
 	for _, r := range s.Types {
-		t.add(r.Collection, r.Type, r.Items, typeState(r), r.Strategy, when(r.Changed))
+		t.add(r.Collection, r.Type, r.Items, typeState(r, here[r.Collection]), r.Strategy)
+	}
+	if len(s.Types) > 0 {
+		c.say("")
 	}
 	c.print(t)
-	if len(s.Types) == 0 {
-		c.say("Nothing is attached yet: `plait editors` shows what can be.")
+	if len(s.Approvals) > 0 {
+		c.say("")
 	}
 	for _, a := range s.Approvals {
-		c.say("%s waits for `plait approve %s`.", a, a)
+		c.say("%s waits for `plait approve %s`.", a, shellQuote(a))
 	}
-	for _, p := range s.Problems {
-		c.say("%s %s %s", c.paint(red, "✗"), strings.TrimSpace(plain(p.Item)+" "+plain(p.Message)), p.Hint)
+	for i, p := range s.Problems {
+		if i == 0 {
+			c.say("")
+		}
+		c.say("%s %s.", c.paint(red, "✗"), strings.TrimRight(p.Message, "."))
+		if p.Hint != "" {
+			c.say("  %s", p.Hint)
+		}
 	}
 }
 
 // typeState is a row's most urgent word.
-func typeState(r vault.TypeStatus) cell {
+func typeState(r vault.TypeStatus, here bool) cell {
 	switch {
 	case r.Conflicts > 0:
 		return cell{"! " + needsChoice(r.Conflicts), yellow}
+	case !here:
+		return cell{"not attached here", dim}
 	case r.Approval > 0:
 		return cell{"! waits for approval", yellow}
 	case r.Waiting > 0:
-		return cell{"… " + count(r.Waiting, "item") + " could not be written", yellow}
-	case r.Unsent > 0:
-		return cell{"↑ " + count(r.Unsent, "change") + " to send", ""}
+		return cell{"… " + count(r.Waiting, "item") + " could not be synced", yellow}
 	}
 	return cell{"✓ up to date", green}
 }

@@ -125,7 +125,7 @@ func (c *cli) tellSync(r vault.SyncResult, whole bool) {
 	}
 	for _, w := range r.Waiting {
 		if problem.Code(w.Code) == problem.Approval {
-			c.say("%s waits for `plait approve %s`: %s", w.Item, w.Item, w.Reason)
+			c.say("%s %s waits: %s.\n  %s", c.paint(yellow, "!"), w.Item, w.Reason, w.Hint)
 		}
 	}
 	if n.Conflicts > 0 {
@@ -155,7 +155,8 @@ func (c *cli) watch(ctx context.Context, s vault.SyncOptions) error {
 			c.printLine(syncJSON(r))
 		} else {
 			n := r.Items
-			idle := err == nil && r.Error == nil && n.Pulled+n.Pushed+n.Applied+n.Conflicts+len(r.Waiting) == 0
+			asks := func(w vault.Waiting) bool { return problem.Code(w.Code) == problem.Approval }
+			idle := err == nil && r.Error == nil && n.Pulled+n.Pushed+n.Applied+n.Conflicts == 0 && !slices.ContainsFunc(r.Waiting, func(w vault.Waiting) bool { return !asks(w) })
 			if !idle || !quiet {
 				c.tellSync(r, err == nil)
 			}
