@@ -163,8 +163,8 @@ func (e *Engine) onDisk(n item.Name) (plan.Basis, error) {
 		if err := e.loadRows(r); err != nil {
 			return nil, err
 		}
-		if row, had := r.rows[n]; had {
-			return decodeBasis(row.basis)
+		if _, had := r.rows[n]; had {
+			return e.basisOf(r, n)
 		}
 	}
 	return nil, nil
