@@ -167,6 +167,9 @@ func (e *Engine) readFile(ctx context.Context, l *look, o *observed) error {
 	}
 	if o.writer == nil {
 		w, err := e.writer()
+		if errors.As(err, new(*Bad)) {
+			return err // what keeps this file from being sealed keeps no other from being read
+		}
 		if err != nil {
 			return stop(err)
 		}

@@ -355,11 +355,29 @@ func (e *Engine) intendFiles(jobs []*fileJob) error {
 // out is put back, and seen as an edit by the next look. If a third save came in
 // the meantime, what came out is recorded from where it lies.
 func (e *Engine) takeFileAside(l *look, sw disk.Swapped) error {
-	back, err := e.putBack(sw)
-	if err == nil {
-		return cmpErr(e.discard(back), errAgain)
+	older, err := e.giveBack(sw)
+	if err != nil || older.Aside == "" {
+		return cmpErr(err, errAgain)
 	}
-	return cmpErr(e.recoverFile(l, sw), errAgain)
+	return cmpErr(e.recoverFile(l, older), errAgain)
+}
+
+// giveBack gives a file the content back that an exchange took out of it, and with it
+// whoever saved. older is what is left to be recorded, from where it lies: what came out,
+// if another save stands there already; or, if one fell between again, the older
+// of the two, since the newest belongs in the file.
+func (e *Engine) giveBack(sw disk.Swapped) (older disk.Swapped, err error) {
+	back, err := e.putBack(sw)
+	if err != nil {
+		return sw, nil
+	}
+	if back.Aside == "" || !back.Raced && back.Before.Stamp.Same(sw.After.Stamp) {
+		return disk.Swapped{}, e.discard(back)
+	}
+	if older, err = e.putBack(back); err != nil {
+		return back, nil
+	}
+	return older, nil
 }
 
 // putBack gives a file the content back that an exchange took out.

@@ -66,7 +66,7 @@ func (e *Engine) loadRing() error {
 		return err
 	}
 	e.ring, e.keys, e.namer = ring, keys, chunk.NewNamer(names)
-	e.known = known
+	e.known, e.ringMoved = known, true
 	return nil
 }
 
@@ -187,7 +187,7 @@ var errHeldBack = &Bad{Code: "incomplete", Detail: "statements of the vault's me
 // epoch is what to seal under: the epoch whose key exactly the live members have.
 // If there is none, this device makes one.
 func (e *Engine) epoch() (item.Hash, seal.Key, error) {
-	if missing := e.ring.Missing(e.namedKeys()...); checkStatement.fails(len(missing) > 0) {
+	if missing := e.ring.Missing(e.namedKeys()...); checkStatement.fails(len(missing) > 0 || e.behind) {
 		return item.Hash{}, seal.Key{}, errHeldBack
 	}
 	ss, err := e.keys.Maintain(e.cfg.Rand, e.cfg.Clock())
@@ -216,19 +216,20 @@ func (e *Engine) namedKeys() []item.Hash {
 	return names
 }
 
-// pushKeys sends this device's own statements. Their rows stay until a head names them.
-func (e *Engine) pushKeys(ctx context.Context) error {
+// pushKeys sends this device's own statements, and returns them. Their rows stay until
+// a head names them.
+func (e *Engine) pushKeys(ctx context.Context) ([]item.Hash, error) {
 	out, err := e.keysOut()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, h := range out {
 		name := store.HashName(store.Keys, h)
 		if err := e.cfg.Store.Put(ctx, name, e.known[h]); err != nil {
-			return fmt.Errorf("sending %s: %w", name, err)
+			return nil, fmt.Errorf("sending %s: %w", name, err)
 		}
 	}
-	return nil
+	return out, nil
 }
 
 func (e *Engine) keysOut() ([]item.Hash, error) {

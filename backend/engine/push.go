@@ -102,13 +102,22 @@ func (e *Engine) push(ctx context.Context) (sent int, err error) {
 	if err := e.pushPacks(ctx); err != nil {
 		return sent, err
 	}
-	if err := e.pushKeys(ctx); err != nil {
-		return sent, err
+	// What the keys need comes before the head, which names it. Somebody may lack a
+	// key that this device has, also when it has nothing to say.
+	if e.ringMoved || e.headDue(&c) {
+		if _, _, err := e.epoch(); err != nil {
+			return sent, err
+		}
+		e.ringMoved = false
 	}
 	if !e.headDue(&c) {
 		return sent, nil
 	}
-	o, err = e.sealPush(ctx, c)
+	keys, err := e.pushKeys(ctx)
+	if err != nil {
+		return sent, err
+	}
+	o, err = e.sealPush(ctx, c, keys)
 	if err != nil {
 		return sent, err
 	}
@@ -233,8 +242,9 @@ func (e *Engine) pushPacks(ctx context.Context) error {
 }
 
 // sealPush seals the entries that the store lacks into a head, or a segment and a
-// head, and keeps the sealed bytes with the cursor that they lead to.
-func (e *Engine) sealPush(ctx context.Context, c cursor) (*outbox, error) {
+// head, and keeps the sealed bytes with the cursor that they lead to. keys are this
+// device's statements that were sent, and that no head of it has named yet.
+func (e *Engine) sealPush(ctx context.Context, c cursor, keys []item.Hash) (*outbox, error) {
 	sealer, err := e.sealer()
 	if err != nil {
 		return nil, err
@@ -305,11 +315,7 @@ func (e *Engine) sealPush(ctx context.Context, c cursor) (*outbox, error) {
 	}
 	next.Seq, next.N, next.Head, next.Time = e.meta.Seq, h.N, hn.String(), e.cfg.Clock()
 	next.Covered, next.Signed = e.meta.Vector.Clone(), signed
-	out, err := e.keysOut()
-	if err != nil {
-		return nil, err
-	}
-	o := &outbox{Names: names, Next: next, Keys: out, Items: e.itemsIn(news)}
+	o := &outbox{Names: names, Next: next, Keys: keys, Items: e.itemsIn(news)}
 	m := e.meta
 	return o, e.commit(func(tx localdb.Tx) error {
 		for _, n := range names {

@@ -125,10 +125,9 @@ func (e *Engine) Round(ctx context.Context, o RoundOptions) (r *Round, err error
 		return r, err
 	}
 	if e.strategyMoved {
-		if err := e.markAll(nil); err != nil {
+		if err := e.strategiesMoved(); err != nil {
 			return r, err
 		}
-		e.strategyMoved = false
 	}
 	if !o.NoApply && r.Caught == nil {
 		if err := e.apply(ctx, o, r, pushed); err != nil {
@@ -142,9 +141,15 @@ func (e *Engine) Round(ctx context.Context, o RoundOptions) (r *Round, err error
 			if ctx.Err() != nil {
 				return r, ctx.Err()
 			}
-			r.Offline = perr
 			var se *store.Error
-			if !errors.As(perr, &se) {
+			var bad *Bad
+			switch {
+			case errors.As(perr, &se):
+				r.Offline = perr
+			case errors.As(perr, &bad):
+				r.Bad = append(r.Bad, bad)
+			default:
+				r.Offline = perr
 				return r, perr
 			}
 		}
@@ -177,7 +182,7 @@ func (e *Engine) checkOwn(ctx context.Context, l *listing, r *Round) error {
 	if err != nil {
 		return err
 	}
-	if rolled {
+	if checkGone.fails(rolled) {
 		// Another vault in the store's place has lost it too, and is another matter.
 		bad, err := e.vaultThere(ctx)
 		if err != nil {

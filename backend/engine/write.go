@@ -434,16 +434,19 @@ func (e *Engine) takeAside(l *look, sw disk.Swapped) (same bool, err error) {
 	if l.raw != nil && bytes.Equal(raw, l.raw) {
 		return true, nil
 	}
-	if back, err := e.putBack(sw); err == nil {
-		if back.Aside != "" {
-			err = e.discard(back)
-		}
+	older, err := e.giveBack(sw)
+	if err != nil || older.Aside == "" {
 		return false, err
+	}
+	if older.Aside != sw.Aside {
+		if raw, info, err = e.cfg.FS.Read(older.Aside, MaxDocument); err != nil {
+			return false, fmt.Errorf("reading what came out of %s: %w", l.path, err)
+		}
 	}
 	if err := e.recordAside(l, raw, info); err != nil {
 		return false, err
 	}
-	return false, e.discard(sw)
+	return false, e.discard(older)
 }
 
 // recordAside records bytes that were found beside a document, as an edit made on
