@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -32,21 +29,6 @@ type tool interface {
 }
 
 var errNot = errors.New("it has no such thing")
-
-// run runs a program to its end.
-func run(env []string, name string, args ...string) (took, []byte, error) {
-	cmd := exec.Command(name, args...)
-	cmd.Env = append(os.Environ(), env...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	began := time.Now()
-	err := cmd.Run()
-	t := took{wall: time.Since(began), memory: peak(cmd.ProcessState), bytes: -1, requests: -1}
-	if err != nil {
-		err = fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, errs.Bytes(), out.Bytes())
-	}
-	return t, out.Bytes(), err
-}
 
 // plait is the program under test.
 type plait struct {
