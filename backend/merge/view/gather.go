@@ -35,8 +35,16 @@ func (b *builder) gather() {
 	var keys []item.Key
 	for i := range b.in.Conflicts {
 		c := &b.in.Conflicts[i]
-		b.conflicts[c.Key] = c
-		keys = append(keys, c.Key)
+		at := c.Key
+		if c.Reason.Code == merge.Rebound && c.Local != nil {
+			// It is named by the rule that both sides gave up; what stands in the result
+			// until somebody chooses is local's.
+			if k, ok := b.ruleOf(*c.Local); ok {
+				at = k
+			}
+		}
+		b.conflicts[at] = c
+		keys = append(keys, at)
 	}
 	for i := range b.in.Decisions {
 		d := &b.in.Decisions[i]
@@ -170,20 +178,31 @@ func (b *builder) addPoint(head item.Key, keys []item.Key) {
 // with such a value has.
 func (b *builder) rebind(pt *point, c *merge.Conflict) {
 	pt.rebound = true
-	for _, v := range []*item.Value{c.Remote, c.Base} {
-		if v == nil || v.Kind != item.JSON {
+	for _, v := range []*item.Value{c.Local, c.Remote, c.Base} {
+		if v == nil {
 			continue
 		}
-		d, err := merge.Atomize(b.Type, slices.Concat([]byte{'['}, v.Data, []byte{']'}), merge.Options{})
-		if err != nil {
-			continue
-		}
-		for k := range d.Atoms {
-			if k.Lane == item.LaneValue && !slices.Contains(pt.keys, k) {
-				pt.keys = append(pt.keys, k)
-			}
+		if k, ok := b.ruleOf(*v); ok && !slices.Contains(pt.keys, k) {
+			pt.keys = append(pt.keys, k)
 		}
 	}
+}
+
+// ruleOf is the key of the atom that a keybinding is.
+func (b *builder) ruleOf(v item.Value) (item.Key, bool) {
+	if v.Kind != item.JSON {
+		return item.Key{}, false
+	}
+	d, err := merge.Atomize(b.Type, slices.Concat([]byte{'['}, v.Data, []byte{']'}), merge.Options{})
+	if err != nil {
+		return item.Key{}, false
+	}
+	for k := range d.Atoms {
+		if k.Lane == item.LaneValue {
+			return k, true
+		}
+	}
+	return item.Key{}, false
 }
 
 // below adds to a point all that stands below its key on any side.
