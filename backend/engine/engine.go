@@ -192,6 +192,9 @@ func (e *Engine) load() error {
 		if !ok {
 			return ErrNoVault
 		}
+		if _, e.strategyMoved, err = tx.Get(rowMoved); err != nil {
+			return err
+		}
 		if err := tx.Scan(rowWriting, func(k string, _ []byte) error { e.writing[k[len(rowWriting):]] = true; return nil }); err != nil {
 			return err
 		}

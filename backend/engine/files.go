@@ -234,8 +234,25 @@ func (e *Engine) contentOf(ctx context.Context, v item.Value) (io.ReadCloser, er
 		return io.NopCloser(bytes.NewReader(b)), err
 	}
 	pr, pw := io.Pipe()
-	go func() { pw.CloseWithError(e.copyTo(ctx, pw, v)) }()
-	return pr, nil
+	p := piped{pr, make(chan struct{})}
+	go func() {
+		pw.CloseWithError(e.copyTo(ctx, pw, v))
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+// piped is content on its way. Who closes it before its end waits until nothing runs
+// that uses the engine.
+type piped struct {
+	*io.PipeReader
+	ended chan struct{}
+}
+
+func (p piped) Close() error {
+	err := p.PipeReader.Close()
+	<-p.ended
+	return err
 }
 
 // named is a value as it is found again on disk: text over SmallFile by its hash.

@@ -210,10 +210,15 @@ func (e *Engine) markAll(collections map[string]bool) error {
 			touched[n] = true
 		}
 	}
-	if len(touched) == 0 {
+	if len(touched) == 0 && collections != nil {
 		return nil
 	}
 	return e.commit(func(tx localdb.Tx) error {
+		if collections == nil {
+			if err := tx.Delete(rowMoved); err != nil {
+				return err
+			}
+		}
 		for _, n := range sortedNames(touched) {
 			it, err := e.item(n)
 			if err != nil {

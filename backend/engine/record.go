@@ -181,6 +181,11 @@ func (e *Engine) putItems(tx localdb.Tx, touched map[item.Name]bool, dirty bool)
 		if err := e.markOpen(tx, n, it); err != nil {
 			return err
 		}
+		if n == StrategyItem {
+			if err := tx.Set(rowMoved, nil); err != nil {
+				return err
+			}
+		}
 		if n.Type() == item.Policy {
 			continue
 		}

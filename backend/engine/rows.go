@@ -22,6 +22,7 @@ const (
 	rowBasis    = "r/"  // replica/item: basis of a file
 	rowDirty    = "d/"  // item: state changed, replicas may lag behind
 	rowIntent   = "i/"  // replica/item: what is about to be written
+	rowMoved    = "sm"  // strategies changed, and not every item was looked at since
 	rowWriting  = "W/"  // replica: files are being written; displaced ones may lie beside them
 	rowKept     = "o/"  // replica/item/time: bytes of a document before it was overwritten
 	rowOpen     = "x/"  // item: has open conflicts
