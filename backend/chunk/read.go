@@ -79,16 +79,20 @@ func (r *Reader) Copy(ctx context.Context, w io.Writer, c *item.Content, have *H
 	a := newAppetite(r.o.Find)
 	a.add(chunks, have)
 	r.want(a)
+	// All of a small file is one chunk, whose name is its hash: it was checked already.
+	single := len(chunks) == 1 && chunks[0].Name == c.Hash && int64(chunks[0].Size) == c.Size && r.checks.has(checkName)
 	sum := r.o.Namer.hash()
-	out := io.MultiWriter(sum, w)
 	err = r.each(ctx, chunks, have, func(plain []byte) error {
-		_, err := out.Write(plain)
+		if !single {
+			sum.Write(plain)
+		}
+		_, err := w.Write(plain)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if r.checks.has(checkWhole) && !bytes.Equal(sum.Sum(nil), c.Hash[:]) {
+	if !single && r.checks.has(checkWhole) && !bytes.Equal(sum.Sum(nil), c.Hash[:]) {
 		return &Error{Err: fmt.Errorf("a content of %d bytes hashes to another: %w", c.Size, ErrChanged)}
 	}
 	return nil
@@ -100,6 +104,7 @@ func (r *Reader) Bytes(ctx context.Context, c *item.Content, limit int64) ([]byt
 		return nil, &Error{Err: fmt.Errorf("%d bytes, of at most %d: %w", c.Size, limit, ErrTooLarge)}
 	}
 	var b bytes.Buffer
+	b.Grow(int(max(0, c.Size)))
 	if err := r.Copy(ctx, &b, c, nil); err != nil {
 		return nil, err
 	}
@@ -218,6 +223,9 @@ func Verify(key seal.Key, vault item.Hash, c item.PackedChunk, bare []byte) erro
 	return err
 }
 
+// buffers hold sealed chunks while they are opened.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
 func (r *Reader) open(ctx context.Context, c item.Chunk, p Place) ([]byte, error) {
 	if r.checks.has(checkPlace) {
 		if err := checkInside(p.Offset, p.Size, p.PackSize); err != nil {
@@ -233,7 +241,10 @@ func (r *Reader) open(ctx context.Context, c item.Chunk, p Place) ([]byte, error
 		return nil, err
 	}
 	context := chunkContext(r.checks, r.o.Vault, p.Epoch, c.Name)
-	body, err := seal.Open(key, context, append(clearPart(p.Epoch), bare...))
+	sealed := buffers.Get().(*[]byte)
+	*sealed = append(append((*sealed)[:0], clearPart(p.Epoch)...), bare...)
+	body, err := seal.Open(key, context, *sealed)
+	buffers.Put(sealed)
 	if err != nil {
 		return nil, fmt.Errorf("open (%v): %w", err, ErrChanged)
 	}

@@ -42,6 +42,7 @@ type replacer interface {
 
 type file interface {
 	io.ReadCloser
+	io.ReaderAt
 	info() (Info, error)
 }
 

@@ -47,7 +47,7 @@ type FS interface {
 
 	// Open reads a large file piecemeal. The reader's Close returns ErrChanged
 	// when the file did not stay as info says.
-	Open(path string) (io.ReadCloser, Info, error)
+	Open(path string) (Reader, Info, error)
 
 	// List returns the entries of one directory, by name, symlinks not followed,
 	// this package's own files left out.
@@ -101,6 +101,12 @@ type FS interface {
 	// there, whole: who recorded what it meant to write knows it by its bytes. Unfinished
 	// new content is deleted.
 	Leftovers(dir string) ([]Swapped, error)
+}
+
+// A Reader is an open file.
+type Reader interface {
+	io.ReadCloser
+	io.ReaderAt
 }
 
 // A Change is one file that Write replaces or removes.

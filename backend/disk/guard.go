@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -17,6 +18,7 @@ type Guard struct {
 	root    string
 	links   bool // the last segment may be a symlink
 	seen    map[string]map[string]bool
+	dirs    map[string]string // directories of names that are there, without a symlink on the way
 	without guardRule
 }
 
@@ -31,7 +33,7 @@ const (
 // symlink, to anywhere: the person's own doing, as with dotfiles. Directories below
 // root never may.
 func NewGuard(fsys FS, root string, links bool) *Guard {
-	return &Guard{fs: fsys, root: root, links: links, seen: map[string]map[string]bool{}}
+	return &Guard{fs: fsys, root: root, links: links, seen: map[string]map[string]bool{}, dirs: map[string]string{}}
 }
 
 // Place is the path of a name. A file that is there under the same name in another Unicode
@@ -42,17 +44,25 @@ func (g *Guard) Place(rel string) (string, error) {
 	if err := CheckName(rel); err != nil {
 		return "", err
 	}
-	dir := g.root
-	segs := segments(rel)
-	for i, seg := range segs {
-		last := i == len(segs)-1
+	dir, at := g.root, 0
+	if up := strings.LastIndexByte(rel, '/'); up >= 0 {
+		if known, ok := g.dirs[rel[:up]]; ok {
+			dir, at = known, up+1
+		}
+	}
+	for last := false; !last; {
+		seg, rest, more := strings.Cut(rel[at:], "/")
+		last = !more
 		name, info, err := g.entry(dir, seg)
 		if err != nil {
 			return "", err
 		}
 		path := filepath.Join(dir, name)
+		if info == nil {
+			// Nothing there, hence nothing below.
+			return filepath.Join(path, filepath.FromSlash(rest)), nil
+		}
 		switch {
-		case info == nil: // nothing there, hence nothing below
 		case info.Mode&fs.ModeSymlink != 0:
 			if !(last && g.links) && g.without != guardLinks {
 				return "", unsafeName(path, "a symlink stands in the way")
@@ -60,7 +70,10 @@ func (g *Guard) Place(rel string) (string, error) {
 		case last && info.Mode.IsDir(), !last && !info.Mode.IsDir():
 			return "", refuse("place", path, ErrOdd)
 		}
-		dir = path
+		at += len(seg) + 1
+		if dir = path; !last {
+			g.dirs[rel[:at-1]] = dir
+		}
 	}
 	return dir, nil
 }

@@ -311,6 +311,22 @@ func (h *handle) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+func (h *handle) ReadAt(b []byte, at int64) (int, error) {
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	if err := h.alive("read"); err != nil {
+		return 0, err
+	}
+	if at < 0 || at >= int64(len(h.n.data)) {
+		return 0, io.EOF
+	}
+	n := copy(b, h.n.data[at:])
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
 func (h *handle) info() (Info, error) {
 	h.m.mu.Lock()
 	defer h.m.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"sync"
 	"strings"
+	"sync"
 )
 
 // Disk is an FS over a system's operations.
@@ -111,7 +111,7 @@ func (d *Disk) readOnce(path string, limit int64) (_ []byte, _ Info, err error) 
 	return b[:n:n], i, nil
 }
 
-func (d *Disk) Open(path string) (io.ReadCloser, Info, error) {
+func (d *Disk) Open(path string) (Reader, Info, error) {
 	// A pipe or a device must not even be opened: that may wait, or do something.
 	i, err := d.sys.stat(path)
 	if err != nil {

@@ -95,6 +95,7 @@ func (d *Disk) prepare(changes []Change) []*swap {
 	var bytes int64
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, d.workers)
+	where := &targets{d: d, dirs: map[string]string{}}
 	for _, c := range changes[:min(len(changes), batchFiles)] {
 		slots <- struct{}{}
 		mu.Lock()
@@ -106,7 +107,7 @@ func (d *Disk) prepare(changes []Change) []*swap {
 		s := &swap{Change: c}
 		batch = append(batch, s)
 		work := func() {
-			s.err = d.writeBeside(s)
+			s.err = d.writeBeside(s, where)
 			mu.Lock()
 			bytes += s.n
 			mu.Unlock()
@@ -122,8 +123,37 @@ func (d *Disk) prepare(changes []Change) []*swap {
 	return batch
 }
 
-func (d *Disk) writeBeside(s *swap) (err error) {
-	if s.target, err = d.Real(s.Path); err != nil {
+// targets resolves the symlinks of one batch's paths; most lie in few directories.
+type targets struct {
+	d    *Disk
+	mu   sync.Mutex        // guards dirs
+	dirs map[string]string // directories that were looked up
+}
+
+func (t *targets) real(path string) (string, error) {
+	dir, base := filepath.Dir(path), filepath.Base(path)
+	t.mu.Lock()
+	known, ok := t.dirs[dir]
+	t.mu.Unlock()
+	if !ok {
+		var err error
+		if known, err = t.d.Real(dir); err != nil {
+			return "", err
+		}
+		t.mu.Lock()
+		t.dirs[dir] = known
+		t.mu.Unlock()
+	}
+	// What else may be wrong with it, look says.
+	target := filepath.Join(known, base)
+	if i, err := t.d.sys.lstat(target); err == nil && i.Mode&fs.ModeSymlink != 0 {
+		return t.d.Real(path)
+	}
+	return target, nil
+}
+
+func (d *Disk) writeBeside(s *swap, where *targets) (err error) {
+	if s.target, err = where.real(s.Path); err != nil {
 		return err
 	}
 	if err := d.look(s); err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 
 	"plait/backend/chunk"
@@ -228,19 +227,6 @@ func (e *Engine) bytesOf(ctx context.Context, v item.Value, limit int64) ([]byte
 		return nil, err
 	}
 	return r.Bytes(ctx, v.Large, limit)
-}
-
-// copyTo writes a value's content.
-func (e *Engine) copyTo(ctx context.Context, w io.Writer, v item.Value) error {
-	if v.Kind != item.Blob {
-		_, err := io.Copy(w, bytes.NewReader(v.Data))
-		return err
-	}
-	r, err := e.reader()
-	if err != nil {
-		return err
-	}
-	return r.Copy(ctx, w, v.Large, nil)
 }
 
 // stored makes a value that a person gave one that can be recorded: a large text of

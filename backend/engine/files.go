@@ -84,7 +84,7 @@ func (e *Engine) writeSome(ctx context.Context, r *replica, names []item.Name, w
 		if j == nil {
 			continue
 		}
-		if !j.note && j.want.Kind == item.Blob {
+		if !j.note && j.want.Kind == item.Blob && !j.near() {
 			contents = append(contents, j.want.Large)
 		}
 		jobs = append(jobs, j)
@@ -108,7 +108,7 @@ func (e *Engine) writeSome(ctx context.Context, r *replica, names []item.Name, w
 		ch := disk.Change{Path: j.l.path, Expect: expectation(j.l)}
 		if j.want.Kind != item.Absent {
 			ch.Mode, ch.Expect.ModeMatters = fs.FileMode(j.want.Mode), true
-			ch.Content = func() (io.ReadCloser, error) { return e.contentOf(ctx, j.want) }
+			ch.Content = func() (io.ReadCloser, error) { return e.contentOf(ctx, j) }
 		}
 		changes = append(changes, ch)
 	}
@@ -222,37 +222,6 @@ func (j *fileJob) took(e *Engine, sw disk.Swapped, err error) {
 			j.l.hash = e.contentHash(j.want)
 		}
 	}
-}
-
-// contentOf gives a value's content to be read once.
-func (e *Engine) contentOf(ctx context.Context, v item.Value) (io.ReadCloser, error) {
-	if v.Kind != item.Blob {
-		return io.NopCloser(bytes.NewReader(v.Data)), nil
-	}
-	if v.Large.Size <= 1<<20 {
-		b, err := e.bytesOf(ctx, v, 1<<20)
-		return io.NopCloser(bytes.NewReader(b)), err
-	}
-	pr, pw := io.Pipe()
-	p := piped{pr, make(chan struct{})}
-	go func() {
-		pw.CloseWithError(e.copyTo(ctx, pw, v))
-		close(p.ended)
-	}()
-	return p, nil
-}
-
-// piped is content on its way. Who closes it before its end waits until nothing runs
-// that uses the engine.
-type piped struct {
-	*io.PipeReader
-	ended chan struct{}
-}
-
-func (p piped) Close() error {
-	err := p.PipeReader.Close()
-	<-p.ended
-	return err
 }
 
 // named is a value as it is found again on disk: text over SmallFile by its hash.

@@ -372,7 +372,7 @@ func (e *Engine) Content(ctx context.Context, v item.Value, limit int64) ([]byte
 
 // CopyContent writes a value's bytes.
 func (e *Engine) CopyContent(ctx context.Context, w io.Writer, v item.Value) error {
-	return e.copyTo(ctx, w, v)
+	return e.copyTo(ctx, w, v, "")
 }
 
 // Overlay moves what is shown of a key, and all below it, to a layer of an item:
