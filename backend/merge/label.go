@@ -58,6 +58,9 @@ func Label(t item.Type, k item.Key) string {
 		if structured(t) {
 			return "the whole document"
 		}
+		if t == item.Files {
+			return "content"
+		}
 		return "text"
 	}
 	return strings.Join(parts, " › ")

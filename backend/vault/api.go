@@ -307,7 +307,7 @@ type DiffResult struct {
 	A       string   `json:"a"`
 	B       string   `json:"b"`
 	Changes []Change `json:"changes"`
-	Unified string   `json:"unified"` // of the rendered documents
+	Unified string   `json:"unified"` // of the rendered documents; empty for binary files
 }
 
 // RestoreSpec: What is an item, a data type, a collection or "all"; To a version or a time.

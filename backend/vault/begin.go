@@ -178,6 +178,7 @@ func Join(ctx context.Context, o Options, s JoinSpec) (_ *Vault, j Joined, err e
 			return fail(&problem.Error{Code: "cancelled", Message: "Nothing was joined.", Hint: "If the store may be out of date, wait until it is whole, or pair by code, which a stale store can't deceive."})
 		}
 	}
+	name = v.freeName(name)
 	if err := v.announce(name); err != nil {
 		return fail(err)
 	}
@@ -194,6 +195,21 @@ func Join(ctx context.Context, o Options, s JoinSpec) (_ *Vault, j Joined, err e
 		}
 	}
 	return v, j, nil
+}
+
+// freeName is name, or where another live device has it, name with a number.
+func (v *Vault) freeName(name string) string {
+	taken := map[string]bool{}
+	for _, m := range v.eng.Ring().Live() {
+		if m.Device != v.local.Device.ID() {
+			taken[strings.ToLower(v.eng.DeviceName(m.Device))] = true
+		}
+	}
+	free := name
+	for n := 2; taken[strings.ToLower(free)]; n++ {
+		free = fmt.Sprintf("%s %d", name, n)
+	}
+	return free
 }
 
 // newest is the time of the newest head that the store shows, and whose it is.

@@ -128,10 +128,11 @@ func (v *Vault) why(o *engine.OpenConflict) string {
 		}
 		b.WriteString(short(s.Value) + ".")
 	}
-	if o.Local.Value.Kind != item.Blob && o.Label != "" {
-		side(here, o.Local)
-		side(there, o.Remote)
+	if o.Key.Path == "" && o.Key.Lane == item.LaneValue {
+		return b.String() // a whole text or file says nothing in a sentence
 	}
+	side(here, o.Local)
+	side(there, o.Remote)
 	for _, s := range o.Others {
 		side(v.author(s), s)
 	}

@@ -51,8 +51,13 @@ func (v *Vault) Devices(ctx context.Context) ([]DeviceRow, error) {
 
 // fingerprint is a short form of a device's keys: its id is their hash.
 func fingerprint(m keyring.Member) string {
-	s := strings.ReplaceAll(m.Device.String(), "-", "")
+	s := digits(m.Device.String())
 	return s[:4] + " " + s[4:8] + " " + s[8:12] + " " + s[12:16]
+}
+
+// digits are those of an id or a fingerprint, however it is grouped.
+func digits(s string) string {
+	return strings.NewReplacer("-", "", " ", "").Replace(strings.ToLower(s))
 }
 
 // device finds a device by name or the beginning of its id.
@@ -62,7 +67,7 @@ func (v *Vault) device(name string) (keyring.Member, error) {
 	for _, m := range v.eng.Ring().Members() {
 		n := v.eng.DeviceName(m.Device)
 		names = append(names, n)
-		if strings.EqualFold(n, name) || len(name) >= 4 && strings.HasPrefix(m.Device.String(), strings.ToLower(name)) {
+		if strings.EqualFold(n, name) || len(name) >= 4 && strings.HasPrefix(digits(m.Device.String()), digits(name)) {
 			found = append(found, m)
 		}
 	}
@@ -71,7 +76,7 @@ func (v *Vault) device(name string) (keyring.Member, error) {
 		if len(live) == 1 {
 			return live[0], nil
 		}
-		return keyring.Member{}, &problem.Error{Code: "usage", Message: fmt.Sprintf("Several devices are called %q.", name), Hint: "Give the beginning of the id that `plait devices` prints."}
+		return keyring.Member{}, &problem.Error{Code: "usage", Message: fmt.Sprintf("Several devices are called %q.", name), Hint: "Give the beginning of the fingerprint that `plait devices` prints."}
 	}
 	if len(found) == 0 {
 		return keyring.Member{}, &problem.Error{Code: "unknown-device", Message: fmt.Sprintf("No device is called %q.", name), Hint: "There are " + strings.Join(names, ", ") + "."}

@@ -99,11 +99,16 @@ func (v *Vault) doctorStore(ctx context.Context, all bool, out *[]Finding) error
 		return nil
 	}
 	good := 0
+	told := map[string]bool{}
 	err = v.eng.CheckStore(ctx, func(c engine.Check) {
 		if c.Err == nil {
 			good++
 			return
 		}
+		if told[c.Object] {
+			return
+		}
+		told[c.Object] = true
 		*out = append(*out, v.findings([]engine.Check{c})...)
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"plait/backend/disk"
 	"plait/backend/engine"
@@ -157,6 +159,7 @@ func (v *Vault) Diff(ctx context.Context, name, a, b string) (DiffResult, error)
 	if err != nil {
 		return DiffResult{}, err
 	}
+	from, la := map[item.Key]item.Value{}, "nothing before it"
 	if a == "" {
 		past, err := v.eng.History(ctx, n)
 		if err != nil {
@@ -164,13 +167,12 @@ func (v *Vault) Diff(ctx context.Context, name, a, b string) (DiffResult, error)
 		}
 		if len(past) > 1 {
 			a = past[1].Hash.String()
-		} else {
-			a = "2000-01-01"
 		}
 	}
-	from, la, err := v.atoms(ctx, n, a)
-	if err != nil {
-		return DiffResult{}, err
+	if a != "" {
+		if from, la, err = v.atoms(ctx, n, a); err != nil {
+			return DiffResult{}, err
+		}
 	}
 	to, lb, err := v.atoms(ctx, n, b)
 	if err != nil {
@@ -185,9 +187,15 @@ func (v *Vault) Diff(ctx context.Context, name, a, b string) (DiffResult, error)
 	if err != nil {
 		return d, err
 	}
+	if isBinary(ta) || isBinary(tb) {
+		return d, nil
+	}
 	d.Unified = string(text.Unified(ta, tb, string(n)+" ("+la+")", string(n)+" ("+lb+")", 3))
 	return d, nil
 }
+
+// isBinary says whether lines of it would tell a person nothing.
+func isBinary(b []byte) bool { return !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 }
 
 // document is an item's atoms as a file.
 func (v *Vault) document(ctx context.Context, n item.Name, atoms map[item.Key]item.Value) ([]byte, error) {
@@ -274,6 +282,11 @@ func (v *Vault) Restore(ctx context.Context, s RestoreSpec) (r Restored, err err
 		}
 		writes = append(writes, ws...)
 		r.Items = append(r.Items, RestoredItem{Item: string(n), Changes: changes(n.Type(), now, was)})
+	}
+	// Going back to before there was anything would only remove it all.
+	if len(writes) > 0 && !slices.ContainsFunc(names, func(n item.Name) bool { return items[n] != nil }) {
+		return Restored{}, &problem.Error{Code: problem.UnknownVersion, Message: fmt.Sprintf("Nothing of %s is as old as %s. Nothing was changed.", s.What, m.at.Local().Format("2006-01-02 15:04")),
+			Hint: "`plait history` lists what there is to go back to."}
 	}
 	if s.DryRun || len(writes) == 0 {
 		return r, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -32,11 +33,15 @@ func (v *Vault) Log(ctx context.Context, q LogQuery) ([]LogRow, error) {
 	var rows []LogRow
 	for _, p := range past {
 		en := p.Entry
+		wrote := items(en)
+		if q.Item != "" && !slices.Contains(wrote, q.Item) {
+			continue
+		}
 		rows = append(rows, LogRow{Time: en.Time.Time(), Device: v.eng.DeviceName(en.Author.Device), Seq: en.Seq, Action: en.Action.String(),
-			Target: targets(en), Detail: detail(en), Version: p.Hash.String()})
+			Target: targets(wrote), Detail: detail(en), Version: p.Hash.String()})
 	}
 	for _, ev := range v.eng.Ring().Events() {
-		if ev.Counts {
+		if ev.Counts && q.Item == "" {
 			rows = append(rows, v.event(ev))
 		}
 	}
@@ -67,23 +72,31 @@ func (v *Vault) filter(q LogQuery) (func(LogRow) bool, error) {
 		*x.to = t
 	}
 	return func(r LogRow) bool {
-		return (q.Item == "" || slices.Contains(strings.Split(r.Target, ", "), q.Item)) &&
-			(q.Device == "" || strings.EqualFold(r.Device, q.Device)) &&
+		return (q.Device == "" || strings.EqualFold(r.Device, q.Device)) &&
 			(q.Action == "" || r.Action == q.Action) &&
 			(since.IsZero() || !r.Time.Before(since)) && (until.IsZero() || !r.Time.After(until))
 	}, nil
 }
 
-func targets(en *item.Entry) string {
+// items are the items that an entry wrote, in its order.
+func items(en *item.Entry) []string {
 	var names []string
+	seen := map[item.Name]bool{}
 	for _, w := range en.Writes {
-		if s := string(w.Item); !slices.Contains(names, s) {
-			names = append(names, s)
+		if !seen[w.Item] {
+			seen[w.Item] = true
+			names = append(names, string(w.Item))
 		}
-		if len(names) == 8 {
-			names = append(names, "…")
-			break
-		}
+	}
+	return names
+}
+
+// maxTargets is how many items a row of the log names; history names all.
+const maxTargets = 8
+
+func targets(names []string) string {
+	if more := len(names) - maxTargets; more > 0 {
+		return strings.Join(names[:maxTargets], ", ") + fmt.Sprintf(" and %d more", more)
 	}
 	return strings.Join(names, ", ")
 }
@@ -101,11 +114,14 @@ func detail(en *item.Entry) string {
 		} else {
 			set++
 		}
-		if w.Item.Type() != item.Policy && len(labels) < 4 {
+		if w.Item.Type() != item.Policy && w.Key.Path != "" && len(labels) < 4 {
 			labels = append(labels, merge.Label(w.Item.Type(), w.Key))
 		}
 	}
-	s := fmt.Sprintf("%d set, %d removed", set, removed)
+	s := fmt.Sprintf("%d set", set)
+	if removed > 0 {
+		s += fmt.Sprintf(", %d removed", removed)
+	}
 	if len(labels) > 0 {
 		s += ": " + strings.Join(labels, ", ")
 	}
@@ -154,12 +170,28 @@ func (v *Vault) findings(checks []engine.Check) []Finding {
 		case c.Err == nil:
 			f.Message = c.Object + ": in order"
 		default:
-			f.Message = fmt.Sprintf("%s: %s", c.Object, c.Err)
-			f.Hint = "The object was changed, cut, or is still on its way. Another device that has its content can put it anew."
+			f.Message, f.Hint = v.objectWrong(c)
 		}
 		out = append(out, f)
 	}
 	return out
+}
+
+// objectWrong says in words what is wrong with an object in the store.
+func (v *Vault) objectWrong(c engine.Check) (message, hint string) {
+	const often = "A sync tool may still carry it. Another device that has its content can put it anew."
+	var b *engine.Bad
+	if errors.As(c.Err, &b) {
+		p := problem.From(v.bad(b))
+		return p.Message, p.Hint
+	}
+	if p := problem.From(c.Err); p.Code != problem.Internal {
+		if !strings.Contains(p.Message, c.Object) {
+			p.Message = c.Object + ": " + p.Message
+		}
+		return p.Message, often
+	}
+	return fmt.Sprintf("%s: %s", c.Object, c.Err), often
 }
 
 // ExportLog writes rows as CSV, safe to open in a spreadsheet, or as JSON.

@@ -50,6 +50,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
+	reword(root)
 	command, err := root.ExecuteContextC(ctx)
 	c.progress.clear()
 	switch {
@@ -66,6 +67,11 @@ func (c *cli) run(ctx context.Context, args []string) int {
 		}
 		err = &problem.Error{Code: problem.Usage, Message: sentence(text),
 			Hint: "See `" + command.CommandPath() + " --help`."}
+	default:
+		var p *problem.Error
+		if errors.As(err, &p) && p.Code == problem.Usage && p.Hint == "" {
+			p.Hint = "See `" + command.CommandPath() + " --help`."
+		}
 	}
 	c.fail(err)
 	return statusError

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -61,27 +62,22 @@ func (c *cli) tellConflicts(list []vault.ItemConflicts) {
 			}
 			c.say("  %s  %s", c.paint(bold, line(label)), c.paint(dim, "id "+line(x.ID)))
 			c.say("  %s", x.Why)
-			t := table{}
-			t.add("    last in sync", sideText(x.Base))
-			t.add("    this device", sideText(x.Local))
-			t.add("    "+remoteName(x), sideText(x.Remote))
-			for _, o := range x.Others {
-				t.add("    "+o.Device, sideText(o.Value))
-			}
-			c.print(t)
+			sides := []vault.Side{{Device: "last in sync", Value: x.Base}, {Device: "this device", Value: x.Local}, {Device: remoteName(x), Value: x.Remote}}
+			c.tellSides(append(sides, x.Others...))
 		}
 	}
 	if len(list) > 0 && len(list[0].Conflicts) > 0 {
 		x := list[0].Conflicts[0]
-		choose := "--id " + x.ID
-		if len(x.Path) > 0 {
-			choose = ""
-			for _, s := range x.Path {
-				choose += " --path " + shellQuote(s)
+		choose := ""
+		switch {
+		case len(x.Path) > 0:
+			for _, seg := range x.Path {
+				choose += "--path " + shellQuote(seg) + " "
 			}
-			choose = strings.TrimSpace(choose)
+		case len(list[0].Conflicts) > 1:
+			choose = "--id " + x.ID + " "
 		}
-		c.say("\nDecide with, for example: plait resolve %s %s --take local", shellQuote(list[0].Item), choose)
+		c.say("\nDecide with, for example: plait resolve %s %s--take local", shellQuote(list[0].Item), choose)
 	}
 }
 
@@ -93,16 +89,79 @@ func remoteName(x vault.Conflict) string {
 	return "other device"
 }
 
+// tellSides shows a conflict's sides, one a line; texts of several lines as such.
+func (c *cli) tellSides(sides []vault.Side) {
+	blocks := false
+	for _, s := range sides {
+		text, ok := wholeText(s.Value)
+		blocks = blocks || ok && strings.Count(strings.TrimSuffix(text, "\n"), "\n") > 0
+	}
+	t := table{}
+	for _, s := range sides {
+		text, ok := wholeText(s.Value)
+		if !blocks || !ok {
+			t.add("    "+s.Device, sideText(s.Value))
+			continue
+		}
+		lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+		for i, l := range lines[:min(len(lines), mostLines)] {
+			name := ""
+			if i == 0 {
+				name = "    " + s.Device
+			}
+			t.add(name, "│ "+shorten(l))
+		}
+		if more := len(lines) - mostLines; more > 0 {
+			t.add("", cell{"│ … " + count(more, "more line"), dim})
+		}
+	}
+	c.print(t)
+}
+
+// mostLines is how many lines of a text a conflict shows.
+const mostLines = 8
+
+// wholeText is a JSON string's text.
+func wholeText(v json.RawMessage) (string, bool) {
+	var s string
+	return s, len(v) > 0 && v[0] == '"' && json.Unmarshal(v, &s) == nil
+}
+
+// opaqueText is what a person reads of content that is shown by size and hash only.
+func opaqueText(v json.RawMessage) (string, bool) {
+	var o struct {
+		Size *int64  `json:"size"`
+		Hash *string `json:"hash"`
+	}
+	d := json.NewDecoder(bytes.NewReader(v))
+	d.DisallowUnknownFields()
+	if d.Decode(&o) != nil || o.Size == nil || o.Hash == nil {
+		return "", false
+	}
+	text := size(*o.Size)
+	if *o.Hash != "" {
+		text += ", SHA-256 " + *o.Hash + "…"
+	}
+	return text, true
+}
+
+// shorten keeps text to one line of a terminal.
+func shorten(s string) string {
+	if text := []rune(s); len(text) > 100 {
+		return string(text[:99]) + "…"
+	}
+	return s
+}
+
 // sideText shows one side's value on one line.
 func sideText(v json.RawMessage) cell {
 	if v == nil {
 		return cell{"(not there)", dim}
 	}
-	text := []rune(string(v))
-	if len(text) > 100 {
-		text = append(text[:99], '…')
+	if text, ok := opaqueText(v); ok {
+		return cell{text: text}
 	}
-	return cell{text: string(text)}
+	return cell{text: shorten(string(v))}
 }
 
 func (c *cli) resolveCommand() *cobra.Command {

@@ -210,7 +210,7 @@ func (c *cli) exportCommand() *cobra.Command {
 				if c.json {
 					return c.printJSON(map[string]any{"dir": args[0], "files": n})
 				}
-				c.say("%s in %s, unencrypted.", count(n, "file"), args[0])
+				c.say("%s written to %s, unencrypted.", count(n, "file"), args[0])
 				return nil
 			})
 		}),

@@ -44,9 +44,12 @@ where FILE ends in .json; - is standard output.`,
 				}
 				t := table{head: []string{"WHEN", "DEVICE", "DID", "TO", ""}}
 				for _, r := range rows {
-					t.add(when(r.Time), r.Device, r.Action, r.Target, r.Detail)
+					t.add(when(r.Time), r.Device, r.Action, fewer(r.Target), r.Detail)
 				}
 				c.print(t)
+				if len(rows) == 0 {
+					c.say("Nothing in the log fits.")
+				}
 				return nil
 			})
 		}),
@@ -64,6 +67,16 @@ where FILE ends in .json; - is standard output.`,
 	cmd.RegisterFlagCompletionFunc("item", c.complete(0, itemNames))
 	cmd.RegisterFlagCompletionFunc("device", c.complete(0, deviceNames))
 	return cmd
+}
+
+// fewer keeps a list of items to a column's width; --json and --export name more.
+func fewer(target string) string {
+	const most = 2
+	names := strings.Split(target, ", ")
+	if len(names) <= most {
+		return target
+	}
+	return strings.Join(names[:most], ", ") + ", …"
 }
 
 // exportLog writes the log to a file, whole or not at all, or to standard output.
@@ -122,7 +135,7 @@ func (c *cli) tellFindings(findings []vault.Finding) error {
 		}
 		t.add(mark, f.Check, f.Message)
 		for _, more := range []string{f.Object, f.Hint} {
-			if !f.OK && more != "" {
+			if !f.OK && more != "" && !strings.Contains(f.Message, more) {
 				t.add("", "", more)
 			}
 		}

@@ -63,7 +63,7 @@ Exit status: 0 clean, 1 conflicts, 2 error.`,
 		}),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&kind, "type", "", "what the files are: settings, keybindings, snippets, tasks, mcp or text")
+	flags.StringVar(&kind, "type", "", "`TYPE` of the files: settings, keybindings, snippets, tasks, mcp or text")
 	flags.StringArrayVar(&ignore, "ignore", nil, "`KEY` that stays as it is in LOCAL (NAME, NAME* or a JSON pointer); may be repeated")
 	flags.StringVarP(&output, "output", "o", "", "write the merged text to `FILE`")
 	cmd.MarkFlagRequired("type")

@@ -59,3 +59,18 @@ Exit status: 0 done; 1 conflicts wait (sync, merge) or something was found
 	root.SetHelpCommandGroupID("tools")
 	return root
 }
+
+// reword gives the commands that cobra adds the voice of ours. They hold on to where
+// output goes, so that must be set before.
+func reword(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Short = "Shows help for a command"
+		case "completion":
+			cmd.Short = "Writes a completion script: bash, zsh, fish or powershell"
+		}
+	}
+}

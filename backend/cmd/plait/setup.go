@@ -17,7 +17,7 @@ import (
 
 // keysFlag adds --keys.
 func keysFlag(cmd *cobra.Command, mode *string) {
-	cmd.Flags().StringVar(mode, "keys", "", "where this device's keys are kept: keychain, passphrase or file (unsealed, mode 0600)")
+	cmd.Flags().StringVar(mode, "keys", "", "`WHERE` this device's keys are kept: keychain, passphrase or file (unsealed, mode 0600)")
 	cmd.RegisterFlagCompletionFunc("keys", cobra.FixedCompletions(
 		[]string{string(vault.KeysKeychain), string(vault.KeysPassphrase), string(vault.KeysFile)}, cobra.ShellCompDirectiveNoFileComp))
 }

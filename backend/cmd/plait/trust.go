@@ -125,7 +125,11 @@ func (c *cli) devicesCommand() *cobra.Command {
 				}
 				t := table{head: []string{"NAME", "SYSTEM", "LAST SEEN", "FINGERPRINT", "STATE"}}
 				for _, d := range rows {
-					t.add(d.Name, d.Platform, when(d.LastSeen), d.Fingerprint, deviceState(d))
+					seen := when(d.LastSeen)
+					if d.This {
+						seen = "now"
+					}
+					t.add(d.Name, d.Platform, seen, d.Fingerprint, deviceState(d))
 				}
 				c.print(t)
 				return nil
