@@ -116,7 +116,11 @@ func (d *Disk) leftIn(dir, only string) ([]Swapped, error) {
 			all = append(all, s)
 			continue
 		}
-		if only == "" && strings.HasPrefix(i.Name, newPrefix) && !d.sys.held(i.Path) {
+		rest, unfinished := strings.CutPrefix(i.Name, newPrefix)
+		if only != "" && (len(rest) < tagLength || i.Name != beside(only, newPrefix, rest[:tagLength])) {
+			continue // another file's
+		}
+		if unfinished && !d.sys.held(i.Path) {
 			if err := d.remove(i.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, fail("discard", i.Path, err)
 			}

@@ -395,17 +395,22 @@ func (e *Engine) recoverFile(l *look, sw disk.Swapped) error {
 	default:
 		aside.info = info
 	}
-	o := &observed{}
-	ctx := context.Background()
-	if err := e.readFile(ctx, aside, o); err != nil {
+	// Only for its hash at first: chunks of what nobody saved are to be in no pack.
+	if err := e.glance(aside); err != nil {
 		return err
 	}
 	sw.Before = aside.info
-	packs, err := e.flush(ctx, o)
-	if err != nil {
-		return err
-	}
 	if !e.fileKnown(l, aside.hash) {
+		o := &observed{}
+		ctx := context.Background()
+		if err := e.readFile(ctx, aside, o); err != nil {
+			return err
+		}
+		sw.Before = aside.info
+		packs, err := e.flush(ctx, o)
+		if err != nil {
+			return err
+		}
 		layers, err := e.layers(l.item)
 		if err != nil {
 			return err

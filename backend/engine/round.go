@@ -272,6 +272,11 @@ func incomplete(bad []*Bad) bool {
 // files of an earlier one say is recorded before those of a later one are compared.
 func (e *Engine) look(ctx context.Context, o RoundOptions, r *Round, pushed map[item.Name]bool) error {
 	r.Waiting = nil
+	// What lay beside files, and is recorded or was nobody's edit, must not come back after
+	// the notes that tell what it was (intents) are gone.
+	if err := e.cfg.FS.Settle(); err != nil {
+		return fmt.Errorf("discarding what lay beside files: %w", err)
+	}
 	for _, reps := range apart(e.reps) {
 		ob, err := e.observe(ctx, reps, o.Types, o.AcceptRemovals)
 		var caught *Caught

@@ -87,13 +87,11 @@ func (e *Engine) write(ctx context.Context, types map[item.Type]bool) (*written,
 	if w.again || len(w.waiting) > 0 {
 		ended = nil // something may still lie beside a file
 	}
+	if err := e.cfg.FS.Settle(); err != nil {
+		ended = nil // nobody would look for what a power cut brings back
+	}
 	if len(clean)+len(ended) == 0 {
 		return w, nil
-	}
-	if len(ended) > 0 {
-		if err := e.cfg.FS.Settle(); err != nil {
-			ended = nil // nobody would look for what a power cut brings back
-		}
 	}
 	err = e.commit(func(tx localdb.Tx) error {
 		for id := range ended {
