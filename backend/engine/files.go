@@ -189,12 +189,13 @@ func (e *Engine) planFile(ctx context.Context, r *replica, n item.Name) (*fileJo
 		return nil, stop(err)
 	}
 	t := plan.Target(n.Type(), layers, l.atoms, l.basis)
+	keepWhole(l, &t)
 	j := &fileJob{l: l, t: t, want: t.Want[theFile]}
 	if j.want.Kind != item.Absent && j.want.Mode == 0 {
 		j.want.Mode = 0o644 // a merged text, whose sides agreed on nothing else
 	}
 	if j.want.Kind == item.Absent {
-		j.note = !l.exists || len(t.Conflicts) > 0
+		j.note = !l.exists
 		if j.note && !had && !l.exists && len(t.Basis) == 0 {
 			return nil, nil
 		}
@@ -202,6 +203,21 @@ func (e *Engine) planFile(ctx context.Context, r *replica, n item.Name) (*fileJo
 	}
 	j.note = l.exists && l.atoms[theFile].Same(e.named(j.want))
 	return j, nil
+}
+
+// keepWhole keeps a file whose removal is in conflict with an edit: whether it goes is
+// for a person to say, and until then it stands for what it stood for.
+func keepWhole(l *look, t *plan.Targeted) {
+	typ := l.item.Type()
+	v, on := l.atoms[theFile]
+	if _, wanted := t.Want[theFile]; wanted || !on || len(t.Conflicts) == 0 || typ != item.Files && typ != item.Prompts {
+		return
+	}
+	t.Want[theFile] = v
+	delete(t.Basis, theFile)
+	if b, had := l.basis[theFile]; had {
+		t.Basis[theFile] = b
+	}
 }
 
 // took takes in what became of one change.

@@ -216,7 +216,9 @@ func (e *Engine) pull(ctx context.Context, l *listing) (*pulled, error) {
 	if err := e.settleHeads(heads, p); err != nil {
 		return p, err
 	}
-	return p, e.checkSnapshots(ctx, heads, p)
+	err = e.checkSnapshots(ctx, heads, p)
+	p.bad = slices.DeleteFunc(p.bad, e.ofRevoked)
+	return p, err
 }
 
 func sortedAuthors[V any](m map[item.Author]V) []item.Author {
@@ -245,6 +247,7 @@ func (e *Engine) sameVault(ctx context.Context, l *listing, seen map[item.Author
 func (e *Engine) vaultThere(ctx context.Context) (*Bad, error) {
 	b, err := e.cfg.Store.Get(ctx, store.VaultFile)
 	switch {
+	case errors.Is(err, driver.NotFound) && !checkVault.fails(true):
 	case errors.Is(err, driver.NotFound):
 		return &Bad{Code: "rollback", Object: store.VaultFile, Detail: "the store is empty, though this device has synced with it"}, nil
 	case err != nil:
@@ -297,6 +300,11 @@ func (e *Engine) fetchHead(ctx context.Context, a item.Author, names []journal.H
 			if bad.Code == "stranger" {
 				return nil, nil
 			}
+			if m, ok := e.ring.Member(a.Device); errors.Is(bad.Err, journal.ErrKey) && ok && !m.Revoked {
+				// Its device signed it: there is an epoch that this one does not know,
+				// perhaps since somebody was revoked.
+				e.behind = true
+			}
 			continue
 		}
 		return f, nil
@@ -327,6 +335,9 @@ func (e *Engine) readHead(ctx context.Context, n journal.HeadName) (*fetched, *B
 		return nil, nil, err
 	}
 	h, err := e.openVault().Head(n, obj, pub)
+	if errors.Is(err, journal.ErrKey) {
+		return bad("incomplete", "it is sealed under a key that has not reached this device yet", err)
+	}
 	if err != nil {
 		return bad(openCode(err), "", err)
 	}
@@ -533,7 +544,9 @@ func (e *Engine) applyOne(b *batch, f *fetched, p *pulled) (bool, error) {
 		if w.Item.Type() != item.Policy {
 			p.items[w.Item.Shared()] = true
 		}
-		p.saw(w.Item, en)
+		if w.Key.Lane == item.LaneValue { // orders and layouts follow what was merged
+			p.saw(w.Item, en)
+		}
 		if depths[i] > 0 {
 			e.setDepth(b, w.Item, w.Key, en.Dot(), depths[i])
 		}
@@ -599,7 +612,8 @@ func (e *Engine) settleHeads(heads []*fetched, p *pulled) error {
 			if f.head == nil {
 				continue
 			}
-			done := e.meta.Vector[f.head.Author].Seq >= f.head.Seq || e.voided(f.head.Author, f.head.Seq)
+			// What of a revoked device counts may yet grow: then its head is read again.
+			done := e.meta.Vector[f.head.Author].Seq >= f.head.Seq
 			if len(e.ring.Missing(f.head.Keys...)) > 0 {
 				done = false
 			}
@@ -623,7 +637,7 @@ func (e *Engine) settleHeads(heads []*fetched, p *pulled) error {
 						Detail: fmt.Sprintf("another device saw another entry %d of it than this one", t.Seq)})
 				}
 			}
-			if len(f.records) > 0 && len(missing) == 0 {
+			if checkSeen.fails(len(f.records) > 0 && len(missing) == 0) {
 				p.bad = append(p.bad, &Bad{Code: "incomplete", Device: a.Device, Object: f.name.String(),
 					Detail: "its entries build on some that the store does not show"})
 			}

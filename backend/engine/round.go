@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"plait/backend/item"
@@ -68,6 +69,7 @@ func (e *Engine) Round(ctx context.Context, o RoundOptions) (r *Round, err error
 			err = e.keepWaiting(r)
 		}
 	}()
+	e.behind = false
 	for _, rep := range e.reps {
 		rep.rows = nil
 	}
@@ -200,8 +202,11 @@ func (e *Engine) checkOwn(ctx context.Context, l *listing, r *Round) error {
 }
 
 // endDoubt notes that the files were compared with all that this device wrote in
-// earlier lives.
+// earlier lives. What they lack was not taken for removed: it is to be written again.
 func (e *Engine) endDoubt() error {
+	if err := e.markAll(nil); err != nil {
+		return err
+	}
 	m := e.meta
 	m.Doubt = false
 	err := e.commit(func(tx localdb.Tx) error { return setCBOR(tx, rowMeta, m) })
@@ -329,7 +334,7 @@ func (e *Engine) apply(ctx context.Context, o RoundOptions, r *Round, pushed map
 		}
 		if !w.again || pass == maxPasses {
 			r.Waiting = append(r.Waiting, w.waiting...)
-			r.Bad = append(r.Bad, w.bad...)
+			r.Bad = append(r.Bad, slices.DeleteFunc(w.bad, e.ofRevoked)...)
 			if r.Offline == nil {
 				r.Offline = w.offline
 			}

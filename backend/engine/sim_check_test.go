@@ -149,7 +149,7 @@ func (s *sim) sameItem(a, b *machine, n item.Name) {
 	s.must(err)
 	for k, p := range va {
 		q := vb[k]
-		if p.How != q.How || (p.Conflict == nil) != (q.Conflict == nil) || p.Conflict == nil && !p.Value.Same(q.Value) {
+		if p.How != q.How || (p.Conflict == nil) != (q.Conflict == nil) || p.Conflict == nil && s.fact(n, k, p.Value) != s.fact(n, k, q.Value) {
 			s.t.Errorf("I1: %s: %s shows %v as %v %q, and %s as %v %q", n, a.name, k, p.How, p.Value.Data, b.name, q.How, q.Value.Data)
 		}
 	}
@@ -254,7 +254,7 @@ func (s *sim) checkWrites(all []Past) {
 				if !s.changed[done{by, f}] {
 					s.t.Errorf("I5: %s (%s) wrote %s %s %q, which no person did there", s.nameOf(by), p.Entry.Dot(), w.Item, w.Key.Path, f.v)
 				}
-			case !s.said[f] && !doubted[by]:
+			case !s.said[f] && !s.offered[f] && !doubted[by]:
 				s.t.Errorf("I4: %s (%s, %s) wrote %s %s %q, which nobody did", s.nameOf(by), p.Entry.Dot(), p.Entry.Action, w.Item, w.Key.Path, f.v)
 			}
 		}

@@ -104,7 +104,7 @@ func (s *sim) restoreVersion(m *machine) {
 		was = m.e.ShownOf(n, items[n])
 	}
 	for k, v := range was {
-		s.said[s.fact(n, k, v)] = true
+		s.offered[s.fact(n, k, v)] = true
 	}
 	m.choosable(n)
 	ws, err := m.e.Bring(ctx, n, was)

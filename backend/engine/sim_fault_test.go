@@ -40,9 +40,12 @@ func (s *sim) syncCut(m *machine) {
 }
 
 func (s *sim) syncWhileSaving(m *machine) {
-	m.saving = true
+	m.saving = map[string]int{}
+	for p := range m.files() {
+		m.saving[p] = 2
+	}
 	m.round(RoundOptions{})
-	m.saving = false
+	m.saving = nil
 }
 
 // syncOnBadDisk lets operations on the person's files fail.

@@ -44,7 +44,7 @@ type machine struct {
 	broken  map[string][]byte // documents that a person broke, as they were before
 	waited  map[string]bool   // objects that waited to be sent when the round began
 	syncing bool
-	saving  bool // somebody saves while it syncs
+	saving  map[string]int // how often somebody saves a file while the device syncs
 	backup  *backup
 }
 

@@ -85,6 +85,14 @@ func (s *sim) pair(by *machine) {
 		by.note("%s does not get in", m.name)
 		return
 	}
+	keys, err := ring.Unlock(m.keys)
+	if err == nil {
+		_, err = keys.ChunkNames()
+	}
+	if err != nil {
+		by.note("%s has no keys yet: %v", m.name, err)
+		return
+	}
 	s.enter(m, genesis, known, nil)
 }
 

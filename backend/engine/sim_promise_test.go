@@ -194,7 +194,10 @@ func (m *machine) exchanged(p string) {
 	if !ok {
 		return
 	}
-	if m.saving && s.chance(0.5) {
+	// A third save within the microseconds of one exchange may be made of an earlier one
+	// that was just given back: then it is the person who replaced that.
+	if m.saving[p] > 0 && s.chance(0.5) {
+		m.saving[p]--
 		if raw, have := m.fs.Content(p); have {
 			text := raw
 			if n.Type() == item.Files {
@@ -246,13 +249,13 @@ func (m *machine) choosable(n item.Name) {
 	shown, err := m.e.view(n, it)
 	m.s.must(err)
 	for k, sh := range shown {
-		m.s.said[m.s.fact(n, k, sh.Value)] = true
+		m.s.offered[m.s.fact(n, k, sh.Value)] = true
 		if sh.Conflict == nil {
 			continue
 		}
 		for _, side := range sh.Conflict.Sides {
 			if state.Present(side.Value) {
-				m.s.said[m.s.fact(n, k, side.Value)] = true
+				m.s.offered[m.s.fact(n, k, side.Value)] = true
 			}
 		}
 	}

@@ -231,6 +231,7 @@ func (e *Engine) target(l *look) (plan.Targeted, []plan.Layer, error) {
 		layers[i].Shown = plan.Unmasked(ignore, layers[i].Shown)
 	}
 	t := plan.Target(l.item.Type(), layers, l.atoms, l.basis)
+	keepWhole(l, &t)
 	if err := e.holdBack(l, &t, layers); err != nil {
 		return t, nil, err
 	}
