@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 
 	"plait/backend/disk"
 	"plait/backend/item"
@@ -486,8 +487,9 @@ func (e *Engine) recoverAside() error {
 			}
 			return fmt.Errorf("looking for what a crash left in %s: %w", r.src.Root(), err)
 		}
+		at := e.itemsAt(r)
 		for _, sw := range left {
-			if err := e.recoverOne(r, sw); err != nil {
+			if err := e.recoverOne(r, sw, at); err != nil {
 				return err
 			}
 		}
@@ -495,11 +497,11 @@ func (e *Engine) recoverAside() error {
 	return nil
 }
 
-func (e *Engine) recoverOne(r *replica, sw disk.Swapped) error {
+func (e *Engine) recoverOne(r *replica, sw disk.Swapped, at func(path string) (item.Name, bool)) error {
 	if sw.Path == "" {
 		return nil
 	}
-	n, ok := e.itemAt(r, sw.Path)
+	n, ok := at(sw.Path)
 	if !ok {
 		return nil
 	}
@@ -555,21 +557,38 @@ func (e *Engine) kept(r *replica, n item.Name, raw []byte) (bool, error) {
 	return found, err
 }
 
-// itemAt finds the item that a path holds.
-func (e *Engine) itemAt(r *replica, path string) (item.Name, bool) {
-	for n := range r.rows {
-		if p, ok, err := r.src.Locate(n); err == nil && ok && p == path {
-			return n, true
+// itemsAt finds the item that a path holds, or the target of a symlink at its path.
+func (e *Engine) itemsAt(r *replica) func(path string) (item.Name, bool) {
+	at := sync.OnceValue(func() map[string]item.Name {
+		at := map[string]item.Name{}
+		for _, names := range [][]item.Name{sortedNames(r.rows), sortedNames(r.intents)} {
+			for _, n := range names {
+				if p, ok, err := r.src.Locate(n); err == nil && ok {
+					at[p] = n
+				}
+			}
 		}
-	}
-	docs, err := r.src.Documents(e.cfg.FS)
-	if err != nil {
-		return "", false
-	}
-	for _, d := range docs {
-		if d.Path == path {
-			return d.Item, true
+		if docs, err := r.src.Documents(e.cfg.FS); err == nil {
+			for _, d := range docs {
+				at[d.Path] = d.Item
+			}
 		}
+		return at
+	})
+	targets := sync.OnceValue(func() map[string]item.Name {
+		real := map[string]item.Name{}
+		for p, n := range at() {
+			if t, err := e.cfg.FS.Real(p); err == nil && t != p {
+				real[t] = n
+			}
+		}
+		return real
+	})
+	return func(path string) (item.Name, bool) {
+		n, ok := at()[path]
+		if !ok {
+			n, ok = targets()[path]
+		}
+		return n, ok
 	}
-	return "", false
 }
