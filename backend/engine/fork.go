@@ -36,7 +36,7 @@ func (e *Engine) twins(ctx context.Context, names []journal.HeadName, seen seenR
 	}
 	genuine := map[uint64]bool{seen.N: seen.N > 0}
 	for _, n := range names {
-		if n.N == seen.N && n.Hash == seen.Hash || checkTwin.fails(count[n.N] < 2) || n.N < seen.N {
+		if n.N == seen.N && n.Hash == seen.Hash || !checkTwin.fails(count[n.N] > 1) || n.N < seen.N {
 			rest = append(rest, n)
 			continue
 		}
@@ -56,6 +56,17 @@ func (e *Engine) twins(ctx context.Context, names []journal.HeadName, seen seenR
 		rest = append(rest, n)
 	}
 	return rest, false, nil
+}
+
+// ofRevoked says whether what is wrong is only about the journal of a revoked device,
+// which nobody will mend. Whether something of it that counts is lacking, the heads
+// of others tell.
+func (e *Engine) ofRevoked(b *Bad) bool {
+	if m, ok := e.ring.Member(b.Device); !ok || !m.Revoked {
+		return false
+	}
+	n, err := journal.ParseHeadName(b.Object)
+	return err != nil || n.Author.Device == b.Device
 }
 
 // sameHistory says whether what is applied here of a journal goes through the entry

@@ -187,7 +187,7 @@ var errHeldBack = &Bad{Code: "incomplete", Detail: "statements of the vault's me
 // epoch is what to seal under: the epoch whose key exactly the live members have.
 // If there is none, this device makes one.
 func (e *Engine) epoch() (item.Hash, seal.Key, error) {
-	if missing := e.ring.Missing(e.namedKeys()...); checkStatement.fails(len(missing) > 0 || e.behind) {
+	if e.heldBack() {
 		return item.Hash{}, seal.Key{}, errHeldBack
 	}
 	ss, err := e.keys.Maintain(e.cfg.Rand, e.cfg.Clock())
@@ -202,6 +202,11 @@ func (e *Engine) epoch() (item.Hash, seal.Key, error) {
 		return item.Hash{}, seal.Key{}, errors.New("no epoch whose key exactly the live members have")
 	}
 	return id, key, nil
+}
+
+// heldBack says whether a statement is known to be lacking here.
+func (e *Engine) heldBack() bool {
+	return checkStatement.fails(e.behind || len(e.ring.Missing(e.namedKeys()...)) > 0)
 }
 
 // namedKeys are the statements that the newest heads of live devices name. A revoked

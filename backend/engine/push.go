@@ -188,6 +188,9 @@ func (e *Engine) pushPacks(ctx context.Context) error {
 	if err != nil || len(names) == 0 {
 		return err
 	}
+	if e.heldBack() {
+		return errHeldBack // they may be sealed under a key that somebody lost the right to
+	}
 	var total, done int64
 	if err := e.db.View(func(tx localdb.Tx) error {
 		for _, h := range names {

@@ -25,8 +25,11 @@ func (f *forged) Error() string {
 	return fmt.Sprintf("%d parts that another device wrote are not what they stand for, and were left out", f.parts)
 }
 
-// layOutTries bounds how often a document is laid out in search of what spoils it.
-const layOutTries = 256
+// How much is laid out in search of what spoils a document: so often, and so many bytes.
+const (
+	layOutTries = 48
+	layOutBytes = 24 << 20
+)
 
 // layOut lays out a document as the target wants it. What can't be laid out is taken
 // out of the target, as if it were not written yet, and told of.
@@ -50,6 +53,11 @@ func (e *Engine) layOut(l *look, t *plan.Targeted) ([]byte, *forged, error) {
 			good[k] = v // until its new value is known to be sound
 		}
 	}
+	size := len(l.raw)
+	for _, v := range t.Want {
+		size += len(v.Data)
+	}
+	budget := max(4, min(layOutTries, layOutBytes/max(1, size)))
 	tries := 0
 	var left []item.Key
 	var add func(keys []item.Key)
@@ -57,7 +65,7 @@ func (e *Engine) layOut(l *look, t *plan.Targeted) ([]byte, *forged, error) {
 		if len(keys) == 0 {
 			return
 		}
-		if tries++; tries > layOutTries {
+		if tries++; tries > budget {
 			left = append(left, keys...)
 			return
 		}
@@ -85,7 +93,18 @@ func (e *Engine) layOut(l *look, t *plan.Targeted) ([]byte, *forged, error) {
 		add(keys[:len(keys)/2])
 		add(keys[len(keys)/2:])
 	}
-	add(differ)
+	// Most of what is not what it stands for shows that alone.
+	var likely, unlikely []item.Key
+	alone := &look{rep: l.rep, item: l.item}
+	for _, k := range differ {
+		if _, err := e.tryOut(alone, map[item.Key]item.Value{k: t.Want[k]}); err == nil {
+			likely = append(likely, k)
+		} else {
+			unlikely = append(unlikely, k)
+		}
+	}
+	add(likely)
+	add(unlikely)
 	if out, err = e.tryOut(l, good); err != nil {
 		return nil, nil, err // the file itself is at fault
 	}

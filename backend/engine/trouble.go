@@ -18,7 +18,7 @@ func (e *Engine) contentTrouble(n item.Name, err error) (bad *Bad, offline error
 	switch {
 	case errors.As(err, &b):
 		bad = &Bad{Code: b.Code, Object: b.Object, Device: b.Device, Detail: b.Detail, Err: b.Err}
-	case errors.Is(err, chunk.ErrChanged):
+	case errors.Is(err, chunk.ErrChanged), errors.Is(err, chunk.ErrTooLarge):
 		bad = &Bad{Code: "changed", Err: err}
 	case errors.Is(err, errContentMissing), errors.Is(err, chunk.ErrIncomplete), errors.Is(err, chunk.ErrNoKey):
 		bad = &Bad{Code: "incomplete", Detail: "its content is not there", Err: err}
