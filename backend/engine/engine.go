@@ -98,7 +98,6 @@ type Engine struct {
 	writing       map[string]bool // replicas beside whose files displaced ones may lie
 	spoolClean    bool
 	strategyMoved bool // every item is to be looked at again
-	behind        bool // a live device seals under an epoch that is not known here
 	ringMoved     bool // whether everybody has every key is to be looked at again
 	behind        bool // a live device seals under an epoch that is not known here
 }

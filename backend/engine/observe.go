@@ -340,8 +340,6 @@ func (e *Engine) waiting(r *replica, n item.Name, path string, err error) Waitin
 		switch bad, offline := e.contentTrouble(n, err); {
 		case bad != nil && bad.Code == "incomplete":
 			w.Code = "incomplete"
-		case bad != nil && bad.Code == "incomplete":
-			w.Code = "incomplete"
 		case bad != nil:
 			w.Code, w.Detail = "damaged", bad.Object
 		case offline != nil:

@@ -248,7 +248,6 @@ func (e *Engine) vaultThere(ctx context.Context) (*Bad, error) {
 	b, err := e.cfg.Store.Get(ctx, store.VaultFile)
 	switch {
 	case errors.Is(err, driver.NotFound) && !checkVault.fails(true):
-	case errors.Is(err, driver.NotFound) && !checkVault.fails(true):
 	case errors.Is(err, driver.NotFound):
 		return &Bad{Code: "rollback", Object: store.VaultFile, Detail: "the store is empty, though this device has synced with it"}, nil
 	case err != nil:

@@ -70,7 +70,6 @@ func (e *Engine) Round(ctx context.Context, o RoundOptions) (r *Round, err error
 		}
 	}()
 	e.behind = false
-	e.behind = false
 	for _, rep := range e.reps {
 		rep.rows = nil
 	}
