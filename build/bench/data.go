@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -52,7 +54,7 @@ func writeData(root string, scale float64) (err error) {
 		w.put(fmt.Sprintf("extensions/pub.ext%03d-1.%d.0/dist/f%04d.%s", i/40, i%7, i, name), body)
 	}
 	w.put(big, w.state(n(100)))
-	return nil
+	return syncAll(root)
 }
 
 func (w writer) put(name string, body []byte) {
@@ -163,4 +165,18 @@ func (w writer) state(blocks int) []byte {
 		}
 	}
 	return out
+}
+
+// syncAll makes what was written durable: nobody's run is to wait for it.
+func syncAll(root string) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
+	})
 }

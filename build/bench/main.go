@@ -1,16 +1,30 @@
-// Bench measures the budgets of the design with the real program, whole processes, and
-// the same work by restic, unison and git, run by run beside it; median of several runs.
+// Bench measures the budgets of the design with the real program, as whole processes,
+// and the same work by restic, unison, git and cp in turns with it, run by run, so that
+// all share the machine's weather. It prints one table: medians, with the least and the
+// most, and whether each budget is met.
 //
-//	go run ./build/bench -plait build/bin/plait [-runs 5] [-scale 1] [-parts data,editor,merges] [-keep]
+//	go run ./build/bench -plait build/bin/plait [-runs 5] [-cases first,noop,…] [-size full|small] [-json]
 //
-// A tool that is not installed is left out. Nothing here is a test: the aims stand in
-// the table, and where Plait stands, it says.
+// What is compared, and what can't be:
+//
+//   - Everything that is written is durable before the clock stops: Plait and restic
+//     sync their files themselves, git does with core.fsync=all; after unison and cp,
+//     after a restore and a clone, `sync -f` is part of the run.
+//   - Caches are warm for all alike: every case runs on data that was just read. Nothing
+//     is deleted between runs, since that slows some filesystems down for a minute.
+//   - unison, git and cp work in clear and sign nothing; restic seals, but one way:
+//     it merges nothing and has no second device.
+//
+// A tool that is not installed is left out. Nothing here is a test: budgets stand in
+// the table beside what was measured.
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"os/exec"
@@ -29,82 +43,145 @@ func main() {
 		}
 		return
 	}
-	program := flag.String("plait", "build/bin/plait", "the program to measure")
-	runs := flag.Int("runs", 5, "runs of each case; the median counts")
-	scale := flag.Float64("scale", 1, "size of the data set, 1: 5,201 files, 164 MB")
-	parts := flag.String("parts", "data,editor,merges", "which cases: on the data set, on one editor's data, merges")
-	keep := flag.Bool("keep", false, "keep what was made")
+	o := options{out: os.Stdout}
+	flag.StringVar(&o.program, "plait", "build/bin/plait", "the program to measure")
+	flag.IntVar(&o.runs, "runs", 5, "runs of each case; the median counts")
+	flag.StringVar(&o.cases, "cases", "", "only these, of "+strings.Join(caseNames, ","))
+	flag.StringVar(&o.size, "size", "full", "of the data set: full (5,201 files, 164 MB) or small, for a try")
+	flag.BoolVar(&o.json, "json", false, "print the figures as JSON")
+	flag.BoolVar(&o.keep, "keep", false, "keep what was made")
+	flag.BoolVar(&o.alone, "alone", false, "without the peers")
 	flag.Parse()
-	path, err := filepath.Abs(*program)
-	if err != nil {
+	if err := measureAll(o); err != nil {
 		log.Fatal(err)
+	}
+}
+
+type options struct {
+	program, cases, size string
+	runs                 int
+	json, keep, alone    bool
+	out                  io.Writer
+}
+
+func measureAll(o options) (err error) {
+	scale := 1.0
+	switch o.size {
+	case "full":
+	case "small":
+		scale = 0.02
+	default:
+		return fmt.Errorf("no size is called %q", o.size)
+	}
+	path, err := filepath.Abs(o.program)
+	if err != nil {
+		return err
 	}
 	dir, err := os.MkdirTemp("", "plait-bench-")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
-	b := &bench{dir: dir, plait: &plait{program: path}, runs: *runs, scale: *scale}
-	err = b.all(strings.Split(*parts, ","))
-	if *keep {
-		log.Printf("kept: %s", dir)
-	} else if e := os.RemoveAll(dir); err == nil {
-		err = e
+	b := &bench{dir: dir, plait: &plait{program: path}, runs: max(1, o.runs), scale: scale}
+	if b.only, err = choose(o.cases); err != nil {
+		return err
 	}
+	defer func() {
+		if o.keep {
+			log.Printf("kept: %s", dir)
+		} else if e := os.RemoveAll(dir); err == nil {
+			err = e
+		}
+	}()
+	b.tools = []tool{b.plait}
+	for _, t := range []tool{&restic{}, &unison{}, &gitTool{}, &cp{}} {
+		if _, err := exec.LookPath(t.name()); err != nil && !o.alone {
+			log.Printf("%s is not installed: left out", t.name())
+		} else if err == nil && !o.alone {
+			b.tools = append(b.tools, t)
+		}
+	}
+	began := time.Now()
+	err = b.all()
+	for _, c := range b.rows {
+		c.judge()
+	}
+	r := report{System: fmt.Sprintf("%s/%s, %d CPUs", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
+		Runs: b.runs, Size: o.size, Seconds: time.Since(began).Seconds(), Load: load(), Data: b.described, Cases: b.rows}
+	for _, t := range b.tools {
+		r.Tools = append(r.Tools, t.name())
+	}
+	if o.json {
+		e := json.NewEncoder(o.out)
+		e.SetIndent("", "  ")
+		return errors.Join(err, e.Encode(r))
+	}
+	r.print(o.out)
+	return err
+}
+
+// load is how many processes wanted to run in the last minutes, where the system says so:
+// with more than there are CPUs, no figure here is worth much.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
-		log.Fatal(err)
+		return ""
 	}
+	f := strings.Fields(string(text))
+	return strings.Join(f[:min(3, len(f))], " ")
 }
 
 // A bench is one run of all cases.
 type bench struct {
 	dir, data string
+	described string // the data set, in words
 	plait     *plait
 	tools     []tool // plait first
 	runs      int
 	scale     float64
-	rows      []row
+	only      map[string]bool // cases; nil: all
+	rows      []*row
 }
 
-// A row is one case: what it should cost, and what it cost each tool.
-type row struct {
-	name, aim string
-	took      map[string]took
-	note      string
-}
+var caseNames = []string{"first", "noop", "idle", "line", "receive", "byte", "second", "editor", "setting", "settings", "text"}
 
-func (b *bench) all(parts []string) error {
-	b.tools = []tool{b.plait}
-	for _, t := range []tool{&restic{}, &unison{}, &gitTool{}} {
-		if _, err := exec.LookPath(t.name()); err != nil {
-			log.Printf("%s is not installed: left out", t.name())
-			continue
-		}
-		b.tools = append(b.tools, t)
+func choose(list string) (map[string]bool, error) {
+	if list == "" {
+		return nil, nil
 	}
-	fmt.Printf("%s/%s, %d CPUs; median of %d runs, whole processes\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), b.runs)
-	var failed error
-	for _, part := range parts {
-		do, ok := map[string]func() error{"data": b.dataSet, "editor": b.editor, "merges": b.merges}[part]
-		if !ok {
-			return fmt.Errorf("no part is called %q", part)
+	only := map[string]bool{}
+	for name := range strings.SplitSeq(list, ",") {
+		if !slices.Contains(caseNames, name) {
+			return nil, fmt.Errorf("no case is called %q", name)
 		}
-		failed = errors.Join(failed, do())
+		only[name] = true
 	}
-	fmt.Println()
-	b.print()
-	return failed
+	return only, nil
 }
 
-// measure runs a case for every tool, run by run, so that they share the machine's
-// weather; prepare is not timed and comes before each run of all tools.
-func (b *bench) measure(name, aim string, prepare func(run int) error, do func(t tool, run int) (took, error)) error {
+func (b *bench) wanted(names ...string) bool {
+	return b.only == nil || slices.ContainsFunc(names, func(n string) bool { return b.only[n] })
+}
+
+func (b *bench) all() error {
+	if err := b.onData(); err != nil {
+		return err
+	}
+	if err := b.onEditor(); err != nil {
+		return err
+	}
+	return b.merges()
+}
+
+// measure runs a case for every tool, run by run; prepare is not timed and comes before
+// each run of all tools.
+func (b *bench) measure(name string, aim budget, prepare func(run int) error, do func(t tool, run int) (took, error)) (*row, error) {
 	log.Print(name)
-	all := map[string][]took{}
+	r := &row{Case: name, Budget: aim, Tools: map[string]*stats{}}
 	out := map[string]bool{}
 	for run := range b.runs {
 		if prepare != nil {
 			if err := prepare(run); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
+				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 		}
 		for _, t := range b.tools {
@@ -117,104 +194,11 @@ func (b *bench) measure(name, aim string, prepare func(run int) error, do func(t
 				continue
 			}
 			if err != nil {
-				return fmt.Errorf("%s: %s: %w", name, t.name(), err)
+				return nil, fmt.Errorf("%s: %s: %w", name, t.name(), err)
 			}
-			all[t.name()] = append(all[t.name()], cost)
+			r.add(t.name(), cost)
 		}
-	}
-	r := row{name: name, aim: aim, took: map[string]took{}}
-	for tool, list := range all {
-		r.took[tool] = median(list)
 	}
 	b.rows = append(b.rows, r)
-	return nil
-}
-
-// median is each figure's own.
-func median(list []took) took {
-	mid := func(of func(took) int64) int64 {
-		v := make([]int64, len(list))
-		for i, t := range list {
-			v[i] = of(t)
-		}
-		slices.Sort(v)
-		return v[len(v)/2]
-	}
-	return took{
-		wall:     time.Duration(mid(func(t took) int64 { return int64(t.wall) })),
-		memory:   mid(func(t took) int64 { return t.memory }),
-		bytes:    mid(func(t took) int64 { return t.bytes }),
-		requests: mid(func(t took) int64 { return t.requests }),
-	}
-}
-
-// print writes the table: Plait's figures, then each peer's time and how many times Plait's it is.
-func (b *bench) print() {
-	head := []string{"CASE", "AIM", "PLAIT", "REQUESTS", "BYTES", "PEAK"}
-	for _, t := range b.tools[1:] {
-		head = append(head, strings.ToUpper(t.name()))
-	}
-	lines := [][]string{head}
-	for _, r := range b.rows {
-		own, ok := r.took[b.plait.name()]
-		l := []string{r.name, r.aim, "-", "-", "-", "-"}
-		if ok {
-			l[2], l[5] = duration(own.wall), bytesText(own.memory)
-			if own.requests >= 0 {
-				l[3] = fmt.Sprint(own.requests)
-			}
-			if own.bytes >= 0 {
-				l[4] = bytesText(own.bytes)
-			}
-		}
-		for _, t := range b.tools[1:] {
-			text := "-"
-			if peer, there := r.took[t.name()]; there {
-				text = duration(peer.wall)
-				if ok {
-					text += fmt.Sprintf(" (%.1f×)", float64(peer.wall)/float64(own.wall))
-				}
-			}
-			l = append(l, text)
-		}
-		if r.note != "" {
-			l = append(l, r.note)
-		}
-		lines = append(lines, l)
-	}
-	width := map[int]int{}
-	for _, l := range lines {
-		for i, text := range l {
-			width[i] = max(width[i], len([]rune(text)))
-		}
-	}
-	for _, l := range lines {
-		var s strings.Builder
-		for i, text := range l {
-			s.WriteString(text + strings.Repeat(" ", width[i]-len([]rune(text))+2))
-		}
-		fmt.Println(strings.TrimRight(s.String(), " "))
-	}
-}
-
-func duration(d time.Duration) string {
-	switch {
-	case d >= 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d >= time.Second:
-		return fmt.Sprintf("%.2f s", d.Seconds())
-	}
-	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
-}
-
-func bytesText(n int64) string {
-	switch {
-	case n <= 0:
-		return fmt.Sprint(n)
-	case n < 10_000:
-		return fmt.Sprintf("%d B", n)
-	case n < 10_000_000:
-		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
-	}
-	return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+	return r, nil
 }

@@ -17,6 +17,7 @@ const resultVariable = "PLAIT_BENCH_RESULT"
 // A figure is what a measuring process saw of the program it ran.
 type figure struct {
 	Wall   time.Duration
+	CPU    time.Duration // user and system, with the children that it waited for
 	Memory int64
 	Exit   int
 }
@@ -50,7 +51,9 @@ func run(env []string, name string, args ...string) (took, []byte, error) {
 	if err != nil {
 		err = fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, errs.Bytes(), out.Bytes())
 	}
-	return took{wall: f.Wall, memory: f.Memory, bytes: -1, requests: -1}, out.Bytes(), err
+	t := unknown
+	t.Wall, t.CPU, t.Memory = f.Wall.Seconds(), f.CPU.Seconds(), float64(f.Memory)
+	return t, out.Bytes(), err
 }
 
 // measureOne is the measuring process: it runs its arguments and writes a figure.
@@ -60,7 +63,7 @@ func measureOne(result string, args []string) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	began := time.Now()
 	err := cmd.Run()
-	f := figure{Wall: time.Since(began), Memory: peak(cmd.ProcessState)}
+	f := figure{Wall: time.Since(began), CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), Memory: peak(cmd.ProcessState)}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		f.Exit, err = exit.ExitCode(), nil
