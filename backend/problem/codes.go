@@ -50,6 +50,7 @@ const (
 	Incomplete  Code = "incomplete"   // an object is named and not there: perhaps on its way
 	Changed     Code = "changed"      // an object is not what its name and seal say
 	Rollback    Code = "rollback"     // older than what was seen there before
+	Stranger    Code = "stranger"     // written by no member
 	Forked      Code = "forked"       // one device, two histories
 	NotOurs     Code = "not-ours"     // somebody else wrote under this device's name
 	BadLocation Code = "bad-location" // the URL names no store that Plait knows
@@ -133,6 +134,7 @@ var table = map[Code]words{
 	Incomplete:  {"The store lacks an object that it names; it may still be on its way. All that is whole was applied.", "Sync again in a while. `plait doctor --store` looks at every object."},
 	Changed:     {"An object in the store is not what its writer wrote. Nothing of it was applied.", "Somebody or something changed the store. `plait doctor --store` looks at every object; the device that wrote it can put it again."},
 	Rollback:    {"The store is older than what was seen there before. Nothing of it was applied, and nothing here was lost.", "Perhaps a backup was restored, or another program is still copying. It goes on by itself once the store is whole again."},
+	Stranger:    {"The store holds something that no device of this vault wrote. Nothing of it was applied.", "Perhaps the statement that admits its device is still on its way: sync again in a while. If not, see who can write to the store."},
 	Forked:      {"One device has two histories: it was copied, or restored from a backup. Both are kept.", "`plait devices` shows it; revoke the copy if it is not yours."},
 	NotOurs:     {"Something else wrote under this device's name. Nothing was overwritten.", "Is this home folder copied to another machine? `plait doctor` tells more."},
 	BadLocation: {"That is not a store that Plait knows.", "Give a folder: folder:PATH, or just the path."},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ func Create(ctx context.Context, o Options, s CreateSpec) (_ *Vault, c Created, 
 		err = st.Put(ctx, store.VaultFile, genesis)
 	}
 	if err == nil {
-		err = firstRound(ctx, v.eng)
+		err = v.firstRound(ctx)
 	}
 	if err != nil {
 		v.Close()
@@ -74,18 +75,20 @@ func Create(ctx context.Context, o Options, s CreateSpec) (_ *Vault, c Created, 
 }
 
 // firstRound syncs once, and is strict: a new vault or device begins whole.
-func firstRound(ctx context.Context, e *engine.Engine) error {
-	r, err := e.Round(ctx, engine.RoundOptions{NoApply: true})
+func (v *Vault) firstRound(ctx context.Context) error {
+	return v.strictRound(ctx, func(*engine.Bad) bool { return false })
+}
+
+// strictRound syncs once, applying nothing to files, and gives what is wrong with the
+// store as an error, but for what may be.
+func (v *Vault) strictRound(ctx context.Context, may func(*engine.Bad) bool) error {
+	r, err := v.eng.Round(ctx, engine.RoundOptions{NoApply: true})
 	if err != nil {
 		return err
 	}
-	if r.Offline != nil {
-		return r.Offline
-	}
-	if len(r.Bad) > 0 {
-		return r.Bad[0]
-	}
-	return nil
+	r.Bad = slices.DeleteFunc(r.Bad, may)
+	r.Caught = nil // about files here; the next sync asks
+	return v.verdict(r)
 }
 
 // readKeys reads all that a store shows of a vault's members.
@@ -342,7 +345,7 @@ func (v *Vault) Pair(ctx context.Context, ui PairUI) (p Paired, err error) {
 	if v.storeErr != nil {
 		return p, v.storeErr
 	}
-	if err := firstRound(ctx, v.eng); err != nil {
+	if err := v.firstRound(ctx); err != nil {
 		return p, fmt.Errorf("syncing before pairing: %w", err)
 	}
 	code := keyring.NewPairCode(v.o.Rand)
@@ -382,12 +385,15 @@ func (v *Vault) Pair(ctx context.Context, ui PairUI) (p Paired, err error) {
 			return p, err
 		}
 	}
-	platform, name, _ := strings.Cut(who.Name, "|") // as joinByCode puts it
-	ok, run, err := ui.Approve(name, platform, who.Words)
+	platform, name, ok := strings.Cut(who.Name, "|") // as joinByCode puts it
+	if !ok || strings.TrimSpace(name) == "" {
+		platform, name = "unknown", who.Name // another program's
+	}
+	approve, run, err := ui.Approve(name, platform, who.Words)
 	if err != nil {
 		return p, err
 	}
-	if !ok {
+	if !approve {
 		return p, &problem.Error{Code: "refused", Message: "The device was not admitted.", Hint: "Nothing was changed."}
 	}
 	ss, err := v.eng.Keys().Admit(v.o.Clock(), who.Keys, run)
@@ -401,7 +407,7 @@ func (v *Vault) Pair(ctx context.Context, ui PairUI) (p Paired, err error) {
 	if err := v.eng.SetDevice(id, "name", name); err != nil {
 		return p, err
 	}
-	if err := firstRound(ctx, v.eng); err != nil {
+	if err := v.firstRound(ctx); err != nil {
 		return p, err
 	}
 	return Paired{Device: id.String(), Name: name, Run: run}, nil

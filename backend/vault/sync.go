@@ -263,11 +263,16 @@ func (v *Vault) waiting(w engine.Waiting) Waiting {
 		out.Reason = w.Detail
 	case "forged":
 		code = problem.Changed
-		out.Reason = "what the store has of it is not what its device signed"
-		if w.Detail != "" {
-			out.Reason = "what the store has of it is not what " + w.Detail + " signed"
-		}
-		out.Hint = "It was not applied. `plait doctor --store` looks at every object."
+		out.Reason = "parts of it that " + firstOf(w.Detail, "another device") + " wrote are not what they stand for; they were left out, the rest was applied"
+		out.Hint = "No editor writes such a thing. If that device is not yours any more, run `plait devices revoke`; then edit the file, or `plait restore` it."
+	case "damaged":
+		code = problem.Changed
+		out.Reason = "its content in the store (" + w.Detail + ") is not what its device wrote; the file here was left as it is"
+		out.Hint = "It is tried again at the next sync. `plait doctor --store` looks at every object."
+	case "offline":
+		code = problem.Offline
+		out.Reason = "its content could not be fetched; the file here was left as it is"
+		out.Hint = "It is tried again at the next sync."
 	default:
 		v.o.Log.Warn("an item waits", "item", w.Item, "code", w.Code, "why", w.Detail)
 		out.Reason = "it could not be read or written"
