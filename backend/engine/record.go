@@ -189,13 +189,25 @@ func (e *Engine) putItems(tx localdb.Tx, touched map[item.Name]bool, dirty bool)
 		if n.Type() == item.Policy {
 			continue
 		}
-		if dirty || e.sharedHere(n) {
+		// An edit may leave other siblings, with which what is shown is a merge of theirs
+		// and the disk's.
+		if dirty || e.sharedHere(n) || divided(it) {
 			if err := tx.Set(rowDirty+string(n.Shared()), nil); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// divided says whether an atom has several siblings.
+func divided(it *state.Item) bool {
+	for _, a := range it.Atoms {
+		if len(a.Live) > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // crowded says whether an item keeps so many replaced writes that it is worth dropping

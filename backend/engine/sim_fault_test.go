@@ -124,13 +124,17 @@ func (s *sim) unmount(m *machine) {
 	src := pick(s, m.sources)
 	m.note("unmounts %s", src.Root())
 	m.fs.Move(src.Root(), src.Root()+".gone")
+	m.hidden = src
 	m.round(RoundOptions{})
+	m.hidden = nil
 	if _, err := m.fs.Stat(src.Root()); err == nil {
 		// The root was made anew, as nothing was known of it: what is there stays, and what was comes back over it.
 		for p, b := range m.fs.Files(src.Root() + ".gone") {
 			to := strings.Replace(p, src.Root()+".gone", src.Root(), 1)
 			if _, have := m.fs.Content(to); !have {
 				m.fs.WriteFile(to, b)
+			} else {
+				m.pending = slices.DeleteFunc(m.pending, func(sv saved) bool { return sv.path == to })
 			}
 		}
 		m.fs.RemoveAll(src.Root() + ".gone")

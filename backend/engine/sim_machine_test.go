@@ -43,6 +43,7 @@ type machine struct {
 	saves   map[[32]byte]bool // contents that a person saved here
 	broken  map[string][]byte // documents that a person broke, as they were before
 	waited  map[string]bool   // objects that waited to be sent when the round began
+	hidden  Source            // its folder is not there
 	syncing bool
 	saving  map[string]int // how often somebody saves a file while the device syncs
 	backup  *backup

@@ -73,7 +73,7 @@ func (s *sim) pair(by *machine) {
 		by.note("can't admit: %v", err)
 		return
 	}
-	if err := by.e.AddStatements(ss); err != nil {
+	if err := by.e.AddStatements(ss); !by.expelled(err) {
 		s.must(err)
 	}
 	by.round(RoundOptions{})
@@ -152,12 +152,17 @@ func (s *sim) revoke(by *machine) {
 		return
 	}
 	by.round(RoundOptions{})
+	if by.out {
+		return
+	}
 	ss, err := by.e.Keys().Revoke(by.rand, by.clock(), who.keys.ID(), by.e.Vector())
 	if err != nil {
 		by.note("can't revoke %s: %v", who.name, err)
 		return
 	}
-	s.must(by.e.AddStatements(ss))
+	if err := by.e.AddStatements(ss); !by.expelled(err) {
+		s.must(err)
+	}
 	by.note("revokes %s", who.name)
 	by.round(RoundOptions{})
 }
@@ -168,6 +173,8 @@ func (s *sim) rotate(m *machine) {
 		m.note("can't rotate: %v", err)
 		return
 	}
-	s.must(m.e.AddStatements(ss))
+	if err := m.e.AddStatements(ss); !m.expelled(err) {
+		s.must(err)
+	}
 	m.note("makes an epoch")
 }

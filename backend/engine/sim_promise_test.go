@@ -170,7 +170,7 @@ func (m *machine) remember(src Source, n item.Name, p string, old []byte, had bo
 func (m *machine) keepPromises(r *Round) {
 	var rest []saved
 	for _, sv := range m.pending {
-		if sv.round >= m.rounds || m.off[sv.src.ID()] || m.broken[sv.path] != nil ||
+		if sv.round >= m.rounds || m.off[sv.src.ID()] || sv.src == m.hidden || m.broken[sv.path] != nil ||
 			slices.ContainsFunc(r.Waiting, func(w Waiting) bool { return w.Item == "" || w.Item.Shared() == sv.n.Shared() }) {
 			rest = append(rest, sv)
 			continue
