@@ -70,7 +70,7 @@ func (c *crasher) do(kind string, write func() error) error {
 // clone makes a world that goes on where this one is, and shares nothing with it but
 // devices' keys. It draws from its own randomness.
 func (w *world) clone(seed uint64) *world {
-	c := &world{t: w.t, now: w.now, rand: rand.New(rand.NewPCG(seed, 77)), bucket: memstore.New(), seed: w.seed}
+	c := &world{t: w.t, now: w.now, rand: rand.New(rand.NewPCG(seed, 77)), bucket: memstore.New(), seed: w.seed, sizes: w.sizes}
 	c.bucket.Restore(w.bucket.Snapshot())
 	for _, d := range w.devices {
 		n := &device{w: c, name: d.name, keys: d.keys, skew: d.skew, sources: slices.Clone(d.sources)}
