@@ -165,7 +165,14 @@ func (r Reason) String() string {
 	}
 	var args []string
 	for _, k := range slices.Sorted(maps.Keys(r.Args)) {
-		args = append(args, fmt.Sprintf("%s: %s", k, r.Args[k]))
+		switch v := r.Args[k]; {
+		case k == "places" && v == "1":
+			args = append(args, "in one place")
+		case k == "places":
+			args = append(args, "in "+v+" places")
+		default:
+			args = append(args, fmt.Sprintf("%s: %s", k, v))
+		}
 	}
 	return s + " (" + strings.Join(args, ", ") + ")"
 }

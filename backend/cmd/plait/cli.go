@@ -66,7 +66,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 			text = p.Message
 		}
 		err = &problem.Error{Code: problem.Usage, Message: sentence(text),
-			Hint: "See `" + command.CommandPath() + " --help`."}
+			Hint: meant(command, text) + "See `" + command.CommandPath() + " --help`."}
 	default:
 		var p *problem.Error
 		if errors.As(err, &p) && p.Code == problem.Usage && p.Hint == "" {
@@ -95,6 +95,15 @@ func sentence(text string) string {
 		return ""
 	}
 	return strings.ToUpper(first[:1]) + first[1:] + "."
+}
+
+// meant asks for the command that cobra suggests in place of one that there is not.
+func meant(command *cobra.Command, text string) string {
+	_, after, _ := strings.Cut(text, "Did you mean this?\n")
+	if names := strings.Fields(after); len(names) > 0 {
+		return "Did you mean `" + command.CommandPath() + " " + names[0] + "`? "
+	}
+	return ""
 }
 
 // do wraps a command's function for cobra: from its first line on, errors are no

@@ -45,7 +45,10 @@ func writeJSON(w io.Writer, v any, indent bool) error {
 }
 
 // say prints a line for a person. Strings among args lose their control characters.
-func (c *cli) say(format string, args ...any) { sayTo(c.out, format, args) }
+func (c *cli) say(format string, args ...any) {
+	c.progress.clear()
+	sayTo(c.out, format, args)
+}
 
 // note prints a line for a person beside the output: on standard error.
 func (c *cli) note(format string, args ...any) {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -69,6 +72,15 @@ func reword(root *cobra.Command) {
 		switch cmd.Name() {
 		case "help":
 			cmd.Short = "Shows help for a command"
+			cmd.Long = ""
+			cmd.Run, cmd.RunE = nil, func(_ *cobra.Command, args []string) error {
+				about, rest, err := root.Find(args)
+				if err != nil || len(rest) > 0 {
+					return fmt.Errorf("there is no command %q", strings.Join(args, " "))
+				}
+				about.InitDefaultHelpFlag()
+				return about.Help()
+			}
 		case "completion":
 			cmd.Short = "Writes a completion script: bash, zsh, fish or powershell"
 		}
