@@ -28,6 +28,9 @@ type OpenConflict struct {
 	Remote state.Sibling // the newest other
 	Others []state.Sibling
 	Since  time.Time
+	// Held says of sides that replicas on this device have on their disks which has which,
+	// by label: two editors here may disagree.
+	Held map[item.Dot]string
 
 	Conflict *state.Conflict // what plan.Resolve takes
 }
@@ -77,7 +80,7 @@ func (e *Engine) conflictsOf(ctx context.Context, n item.Name) ([]OpenConflict, 
 	if err != nil {
 		return nil, err
 	}
-	own, err := e.ownDots(n)
+	own, held, err := e.ownDots(n)
 	if err != nil {
 		return nil, err
 	}
@@ -89,32 +92,43 @@ func (e *Engine) conflictsOf(ctx context.Context, n item.Name) ([]OpenConflict, 
 			continue
 		}
 		done[c.Key] = true
-		out = append(out, e.open(n, it, c, own))
+		o := e.open(n, it, c, own)
+		o.Held = held[c.Key]
+		out = append(out, o)
 	}
 	return out, nil
 }
 
-// ownDots are the dots that this device's replicas of an item stand for.
-func (e *Engine) ownDots(n item.Name) (map[item.Key][]item.Dot, error) {
-	own := map[item.Key][]item.Dot{}
+// ownDots are the dots that this device's replicas of an item stand for, and which
+// replica, by label, stands for which.
+func (e *Engine) ownDots(n item.Name) (own map[item.Key][]item.Dot, held map[item.Key]map[item.Dot]string, err error) {
+	own, held = map[item.Key][]item.Dot{}, map[item.Key]map[item.Dot]string{}
 	for _, r := range e.reps {
 		if r.src.Collection() != n.Collection() {
 			continue
 		}
 		if err := e.loadRows(r); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		b, err := e.basisOf(r, n.Shared())
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for k, a := range b {
 			if a.Layer == n {
 				own[k] = append(own[k], a.Dots...)
+				if held[k] == nil {
+					held[k] = map[item.Dot]string{}
+				}
+				for _, d := range a.Dots {
+					if held[k][d] == "" {
+						held[k][d] = r.src.Label()
+					}
+				}
 			}
 		}
 	}
-	return own, nil
+	return own, held, nil
 }
 
 func (e *Engine) open(n item.Name, it *state.Item, c *state.Conflict, own map[item.Key][]item.Dot) OpenConflict {

@@ -69,16 +69,31 @@ func (v *Vault) conflict(o *engine.OpenConflict) Conflict {
 	if c.Path == nil {
 		c.Path = []string{}
 	}
-	c.Devices = []string{v.author(o.Local), v.author(o.Remote)}
+	c.Devices = []string{v.who(o, o.Local), v.who(o, o.Remote)}
 	for _, s := range o.Others {
-		c.Others = append(c.Others, Side{Device: v.author(s), Value: show(s.Value)})
-		c.Devices = append(c.Devices, v.author(s))
+		c.Others = append(c.Others, Side{Device: v.who(o, s), Value: show(s.Value)})
+		c.Devices = append(c.Devices, v.who(o, s))
 	}
 	c.Why = v.why(o)
 	return c
 }
 
 func (v *Vault) author(s state.Sibling) string { return v.eng.DeviceName(s.Dot.Author.Device) }
+
+// who names a side: by its device, and where several are of one device, by the editor
+// that has it.
+func (v *Vault) who(o *engine.OpenConflict, s state.Sibling) string {
+	name, same := v.author(s), 0
+	for _, x := range o.Conflict.Sides {
+		if x.Dot.Author.Device == s.Dot.Author.Device {
+			same++
+		}
+	}
+	if at := o.Held[s.Dot]; at != "" && same > 1 {
+		name += " · " + at
+	}
+	return name
+}
 
 // reason is a conflict's code as this device sees it: in dot order, as the engine has
 // it, "changed" and "removed" may be the other way round.
@@ -95,9 +110,12 @@ func reason(o *engine.OpenConflict) string {
 
 // why is a conflict in a sentence, with the devices' names and both values.
 func (v *Vault) why(o *engine.OpenConflict) string {
-	here, there := "this device", v.author(o.Remote)
+	here, there := "this device", v.who(o, o.Remote)
+	if _, editor, two := strings.Cut(v.who(o, o.Local), " · "); two {
+		here += " · " + editor
+	}
 	if !o.Mine {
-		here = v.author(o.Local)
+		here = v.who(o, o.Local)
 	}
 	since := ""
 	if o.Base != nil {
@@ -134,7 +152,7 @@ func (v *Vault) why(o *engine.OpenConflict) string {
 	side(here, o.Local)
 	side(there, o.Remote)
 	for _, s := range o.Others {
-		side(v.author(s), s)
+		side(v.who(o, s), s)
 	}
 	return b.String()
 }
@@ -239,12 +257,25 @@ func (v *Vault) choice(o *engine.OpenConflict, s ResolveSpec) (engine.Choice, er
 		return engine.Choice{Side: -1, Values: map[item.Key]item.Value{o.Key: val}}, nil
 	}
 	var names []string
+	var found []state.Sibling
 	for _, x := range o.Conflict.Sides {
-		name := v.author(x)
-		if strings.EqualFold(name, s.Take) || strings.HasPrefix(x.Dot.Author.Device.String(), strings.ToLower(s.Take)) && len(s.Take) >= 8 {
+		name := v.who(o, x)
+		if strings.EqualFold(name, s.Take) {
 			return side(x)
 		}
+		if strings.EqualFold(v.author(x), s.Take) || strings.EqualFold(o.Held[x.Dot], s.Take) ||
+			strings.HasPrefix(x.Dot.Author.Device.String(), strings.ToLower(s.Take)) && len(s.Take) >= 8 {
+			found = append(found, x)
+		}
 		names = append(names, name)
+	}
+	switch len(found) {
+	case 0:
+	case 1:
+		return side(found[0])
+	default:
+		return engine.Choice{}, &problem.Error{Code: "usage", Message: fmt.Sprintf("%q has several sides in the conflict about %s. Nothing was changed.", s.Take, o.Label),
+			Hint: "Take local, remote, or one of " + strings.Join(names, ", ") + "; or give --value."}
 	}
 	return engine.Choice{}, &problem.Error{Code: "usage", Message: fmt.Sprintf("%q has no side in the conflict about %s.", s.Take, o.Label),
 		Hint: "Take local, remote, base, both, or one of the devices: " + strings.Join(names, ", ") + "."}

@@ -62,7 +62,7 @@ func (c *cli) tellConflicts(list []vault.ItemConflicts) {
 			}
 			c.say("  %s  %s", c.paint(bold, line(label)), c.paint(dim, "id "+line(x.ID)))
 			c.say("  %s", x.Why)
-			sides := []vault.Side{{Device: "last in sync", Value: x.Base}, {Device: "this device", Value: x.Local}, {Device: remoteName(x), Value: x.Remote}}
+			sides := []vault.Side{{Device: "last in sync", Value: x.Base}, {Device: localName(x), Value: x.Local}, {Device: remoteName(x), Value: x.Remote}}
 			c.tellSides(append(sides, x.Others...))
 		}
 	}
@@ -79,6 +79,17 @@ func (c *cli) tellConflicts(list []vault.ItemConflicts) {
 		}
 		c.say("\nDecide with, for example: plait resolve %s %s--take local", shellQuote(list[0].Item), choose)
 	}
+}
+
+// localName is this device, with the editor where several here have sides.
+func localName(x vault.Conflict) string {
+	name := "this device"
+	if len(x.Devices) > 0 {
+		if _, editor, two := strings.Cut(x.Devices[0], " · "); two {
+			name += " · " + editor
+		}
+	}
+	return name
 }
 
 // remoteName is the device of the remote side, where it is told.

@@ -121,7 +121,7 @@ func (c *cli) tellSync(r vault.SyncResult, whole bool) {
 		c.say("%s Everything is up to date.", c.paint(green, "✓"))
 	}
 	for _, w := range r.Warnings {
-		c.say("%s %s", c.paint(yellow, "warning:"), strings.TrimSpace(plain(w.Item)+" "+plain(w.Message)))
+		c.say("%s %s", c.paint(yellow, "warning:"), strings.TrimPrefix(plain(w.Item)+": "+plain(w.Message), ": "))
 	}
 	for _, w := range r.Waiting {
 		if problem.Code(w.Code) == problem.Approval {
