@@ -62,7 +62,10 @@ func (e *Engine) twins(ctx context.Context, names []journal.HeadName, seen seenR
 // which nobody will mend. Whether something of it that counts is lacking, the heads
 // of others tell.
 func (e *Engine) ofRevoked(b *Bad) bool {
-	if m, ok := e.ring.Member(b.Device); !ok || !m.Revoked {
+	if m, ok := e.ring.Member(b.Device); ok && !m.Revoked {
+		return false
+	}
+	if _, known := e.signer(item.Author{Device: b.Device}); !known {
 		return false
 	}
 	n, err := journal.ParseHeadName(b.Object)

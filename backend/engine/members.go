@@ -170,13 +170,13 @@ func (e *Engine) syncKeys(ctx context.Context) ([]*Bad, error) {
 func (e *Engine) signer(a item.Author) (ed25519.PublicKey, bool) {
 	m, ok := e.ring.Member(a.Device)
 	if !ok {
-		return nil, false
+		m.Keys, ok = e.ring.Former(a.Device)
 	}
-	return ed25519.PublicKey(m.Keys.Sign), true
+	return ed25519.PublicKey(m.Keys.Sign), ok
 }
 
 func (e *Engine) epochKey(id item.Hash) (seal.Key, bool) {
-	k, err := e.keys.Epoch(id)
+	k, err := e.keys.Opens(id)
 	return k, err == nil
 }
 
@@ -252,10 +252,7 @@ func (e *Engine) keysOut() ([]item.Hash, error) {
 // one, as far as its revoker or a live member had seen.
 func (e *Engine) limit(a item.Author) (uint64, bool) {
 	m, ok := e.ring.Member(a.Device)
-	if !ok {
-		return 0, true
-	}
-	if !m.Revoked {
+	if ok && !m.Revoked {
 		return 0, false
 	}
 	top := m.Limit[a].Seq

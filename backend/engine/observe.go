@@ -307,10 +307,14 @@ func (e *Engine) waiting(r *replica, n item.Name, path string, err error) Waitin
 	w := Waiting{Replica: r.src.ID(), Item: n, Path: path, Code: "unknown", Detail: err.Error()}
 	var syn *merge.SyntaxError
 	var left *forged
-	var bad *Bad
+	bad, offline := e.contentTrouble(n, err)
 	switch {
-	case errors.As(err, &bad):
-		w.Code = bad.Code
+	case bad != nil && bad.Code == "incomplete":
+		w.Code = "incomplete"
+	case bad != nil:
+		w.Code, w.Detail = "damaged", bad.Object
+	case offline != nil:
+		w.Code, w.Detail = "offline", ""
 	case errors.As(err, &left):
 		w.Code, w.Detail = "forged", ""
 		for _, d := range left.by {
@@ -334,17 +338,6 @@ func (e *Engine) waiting(r *replica, n item.Name, path string, err error) Waitin
 		w.Code = "name"
 	case errors.Is(err, fs.ErrPermission):
 		w.Code = "denied"
-	case errors.Is(err, errContentMissing), errors.Is(err, chunk.ErrIncomplete), errors.Is(err, chunk.ErrNoKey):
-		w.Code = "incomplete"
-	default:
-		switch bad, offline := e.contentTrouble(n, err); {
-		case bad != nil && bad.Code == "incomplete":
-			w.Code = "incomplete"
-		case bad != nil:
-			w.Code, w.Detail = "damaged", bad.Object
-		case offline != nil:
-			w.Code, w.Detail = "offline", ""
-		}
 	}
 	return w
 }

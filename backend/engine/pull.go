@@ -261,7 +261,7 @@ func (e *Engine) vaultThere(ctx context.Context) (*Bad, error) {
 // fetchHead reads an author's newest whole head, if it is news. names are newest first.
 func (e *Engine) fetchHead(ctx context.Context, a item.Author, names []journal.HeadName, seen seenRow, p *pulled) (*fetched, error) {
 	if top, limited := e.limit(a); checkRevoked.fails(limited) && e.meta.Vector[a].Seq >= top {
-		if _, member := e.ring.Member(a.Device); member {
+		if _, known := e.signer(a); known {
 			return nil, nil // revoked, and all of it that counts is here
 		}
 	}

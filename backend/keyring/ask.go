@@ -21,6 +21,14 @@ func (r *Ring) Member(d item.Device) (Member, bool) {
 	return Member{}, false
 }
 
+// Former returns the keys of a device that is no member because who admitted it was
+// put out by somebody who did not know of that. Until then it may have written what a
+// live device took in.
+func (r *Ring) Former(d item.Device) (Public, bool) {
+	k, ok := r.former[d]
+	return k, ok && r.members[d] == nil
+}
+
 // Members lists all who are or were, by device id.
 func (r *Ring) Members() []Member {
 	ms := make([]Member, 0, len(r.members))

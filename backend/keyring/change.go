@@ -171,7 +171,9 @@ type draft struct {
 }
 
 func (k *Keys) draft(now time.Time) *draft {
-	return &draft{ring: k.ring, me: k.me, now: now, epochs: maps.Clone(k.epochs)}
+	epochs := maps.Clone(k.old)
+	maps.Copy(epochs, k.epochs)
+	return &draft{ring: k.ring, me: k.me, now: now, epochs: epochs}
 }
 
 // say makes a statement, and is certain that it counts.

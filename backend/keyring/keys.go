@@ -18,6 +18,7 @@ type Keys struct {
 	ring   *Ring
 	me     Holder
 	epochs map[item.Hash]seal.Key
+	old    map[item.Hash]seal.Key // shared by void statements alone: see Opens
 }
 
 // Unlock opens the epoch keys that were shared with h. A share that does not open is
@@ -27,21 +28,25 @@ func (r *Ring) Unlock(h Holder) (*Keys, error) {
 	if err := r.present(me); err != nil {
 		return nil, err
 	}
-	k := &Keys{ring: r, me: h, epochs: map[item.Hash]seal.Key{}}
+	k := &Keys{ring: r, me: h, epochs: map[item.Hash]seal.Key{}, old: map[item.Hash]seal.Key{}}
 	for i := range r.nodes {
 		n := &r.nodes[i]
-		if n.verdict != counts || !n.known || n.body.Wrap == nil {
+		into := k.epochs
+		if n.verdict != counts {
+			into = k.old
+		}
+		if n.verdict != counts && !n.once || !n.known || n.body.Wrap == nil {
 			continue
 		}
 		for _, s := range n.body.Wrap.Shares {
 			if s.To != me {
 				continue
 			}
-			if _, have := k.epochs[s.Epoch]; have {
+			if _, have := into[s.Epoch]; have {
 				continue
 			}
 			if key, err := openShare(h, r.vault, s); err == nil {
-				k.epochs[s.Epoch] = key
+				into[s.Epoch] = key
 			}
 		}
 	}
@@ -58,6 +63,17 @@ func (k *Keys) Epoch(id item.Hash) (seal.Key, error) {
 		return seal.Key{}, fmt.Errorf("epoch %s: %w", id.String()[:16], NoKey)
 	}
 	return key, nil
+}
+
+// Opens is Epoch for who only reads: also a key that somebody shared who was put out
+// by one who did not know of that. Others may have sealed under it before they knew,
+// and what they sealed counts. Nobody seals under it again: not all who have it are
+// members, see Current.
+func (k *Keys) Opens(id item.Hash) (seal.Key, error) {
+	if key, ok := k.old[id]; ok {
+		return key, nil
+	}
+	return k.Epoch(id)
 }
 
 // Current is the epoch to seal under: one whose key exactly the live members and the

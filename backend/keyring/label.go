@@ -8,6 +8,7 @@ type node struct {
 	before  set   // all that its author had seen, and what those had
 	depth   int   // longest way from the genesis
 	support []int // what made its author a member, of what it had seen
+	once    bool  // its author was let in, by way of statements of such: whatever came after
 	against []int // what voids it if it counts: removals of its author by somebody who had not seen it
 	verdict verdict
 }
@@ -49,7 +50,12 @@ func (s set) join(t set) {
 //	  admitted unseen, hits back      remove anybody
 func judge(nodes []node) {
 	link(nodes)
-	nodes[0].verdict = counts
+	nodes[0].verdict, nodes[0].once = counts, true
+	for i := range nodes {
+		for _, s := range nodes[i].support { // which comes before it
+			nodes[i].once = nodes[i].once || nodes[s].once
+		}
+	}
 	for {
 		settle(nodes)
 		tie := firstTie(nodes)

@@ -20,6 +20,7 @@ type Ring struct {
 	members    map[item.Device]*Member
 	recovery   map[item.Hash]*recoveryKey
 	epochs     map[item.Hash]*epoch
+	former     map[item.Device]Public
 }
 
 // A Member is a device that is, or was, in the vault.
@@ -199,9 +200,13 @@ func (r *Ring) order(sound map[item.Hash]*statement) (nodes []node, pending []Re
 // sum adds up what counts.
 func (r *Ring) sum() {
 	r.members, r.recovery, r.epochs = map[item.Device]*Member{}, map[item.Hash]*recoveryKey{}, map[item.Hash]*epoch{}
+	r.former = map[item.Device]Public{}
 	run := make([]bool, len(r.nodes)) // may who this node brings in change what runs
 	for i := range r.nodes {
 		n := &r.nodes[i]
+		if n.verdict == void && n.once && n.known {
+			r.sumVoid(n)
+		}
 		if n.verdict != counts || !n.known {
 			continue
 		}
@@ -227,13 +232,7 @@ func (r *Ring) sum() {
 		}
 		if w := n.body.Wrap; w != nil {
 			for _, s := range w.Shares {
-				e := r.epochs[s.Epoch]
-				if e == nil {
-					e = &epoch{to: map[Principal]bool{}, depth: n.depth}
-					r.epochs[s.Epoch] = e
-				}
-				e.to[s.To] = true
-				e.depth = min(e.depth, n.depth)
+				r.share(s.Epoch, s.To, n.depth)
 			}
 		}
 	}
@@ -242,6 +241,31 @@ func (r *Ring) sum() {
 			r.remove(n)
 		}
 	}
+}
+
+// sumVoid takes in what a statement did before it was void: who its author admitted
+// may have written what a live device took in, and who has an epoch key has it.
+func (r *Ring) sumVoid(n *node) {
+	if a := n.body.Admit; a != nil {
+		r.former[a.Device] = a.Keys
+	}
+	if w := n.body.Wrap; w != nil {
+		for _, s := range w.Shares {
+			r.share(s.Epoch, s.To, n.depth)
+			r.share(s.Epoch, n.body.Author, n.depth)
+		}
+	}
+}
+
+// share notes that a principal has an epoch key.
+func (r *Ring) share(id item.Hash, to Principal, depth int) {
+	e := r.epochs[id]
+	if e == nil {
+		e = &epoch{to: map[Principal]bool{}, depth: depth}
+		r.epochs[id] = e
+	}
+	e.to[to] = true
+	e.depth = min(e.depth, depth)
 }
 
 func (r *Ring) brings(i int, p Principal) bool {
