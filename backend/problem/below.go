@@ -128,6 +128,8 @@ func below(err error) Problem {
 		return Problem{Code: TooLarge}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Problem{Code: Cancelled}
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
+		return Problem{Code: OddFile, Message: "A file stands where a folder should be, or a folder where a file should be. It was left as it is.", Hint: "Check the path."}
 	case errors.Is(err, syscall.ENOSPC):
 		return Problem{Code: DiskFull}
 	case errors.Is(err, fs.ErrPermission):

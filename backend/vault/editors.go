@@ -161,6 +161,9 @@ func (v *Vault) attachment(s AttachSpec) (attachment, engine.Source, error) {
 		if within(abs, v.o.Home) || within(v.o.Home, abs) {
 			return usage(abs+" and Plait's own folder "+v.o.Home+" contain each other.", "Plait can't sync its own data. Choose another folder.")
 		}
+		if store, isFolder := strings.CutPrefix(v.cfg.Store, "folder:"); isFolder && (within(abs, store) || within(store, abs)) {
+			return usage(abs+" and the store, "+store+", contain each other.", "What is synced would grow with every sync. Choose another folder.")
+		}
 		at.Path, at.Name, at.Kind = abs, s.Name, "folder"
 		if s.Files {
 			at.Kind = "files"

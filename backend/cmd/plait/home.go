@@ -147,11 +147,12 @@ func (c *cli) fileProblem(file string, err error) error {
 		problem.FileGone:   "is not there",
 		problem.FileDenied: "may not be read or written",
 		problem.DiskFull:   "can't be written: the disk is full",
+		problem.OddFile:    "is a folder, or lies in what is no folder",
 	}[p.Code]
 	if what == "" {
 		what = "can't be read or written"
 	}
-	return &problem.Error{Code: p.Code, Message: fmt.Sprintf("%s %s.", file, what), Err: err}
+	return &problem.Error{Code: p.Code, Message: fmt.Sprintf("%s %s.", file, what), Hint: p.Hint, Err: err}
 }
 
 // askSecret asks on the terminal, without showing what is typed.
