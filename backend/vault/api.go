@@ -12,6 +12,7 @@ import (
 
 	"plait/backend/disk"
 	"plait/backend/editor"
+	"plait/backend/keyring"
 	"plait/backend/store/driver"
 )
 
@@ -29,6 +30,8 @@ type Options struct {
 	Passphrase func() ([]byte, error) // asked for when keys are locked by a passphrase; nil: none to be had
 	Progress   func(Progress)         // called at most 4 times a second
 	Wait       time.Duration          // how long to wait for another process; 0: 10 s
+
+	kdf keyring.KDF // of keys kept by a passphrase; zero: keyring's own. Tests take the floor.
 }
 
 // Progress says how far a long job is.

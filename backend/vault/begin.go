@@ -38,6 +38,10 @@ func Create(ctx context.Context, o Options, s CreateSpec) (_ *Vault, c Created, 
 	}
 	st := newStore(bucket)
 	if _, err := st.Get(ctx, store.VaultFile); err == nil {
+		if heads, err := st.List(ctx, store.Heads); err == nil && len(heads) == 0 {
+			return nil, c, &problem.Error{Code: "exists", Message: "In " + s.Store + " a vault was begun and not finished: no device ever wrote to it.",
+				Hint: "Nothing was changed. If no other device is making it right now, delete vault.json there and try again."}
+		}
 		return nil, c, &problem.Error{Code: "exists", Message: "There is a vault in " + s.Store + " already.",
 			Hint: "Nothing was changed. To make this device a member of it run `plait join --store " + s.Store + "`; for a new vault choose another place."}
 	} else if !errors.Is(err, driver.NotFound) {
@@ -67,11 +71,42 @@ func Create(ctx context.Context, o Options, s CreateSpec) (_ *Vault, c Created, 
 		err = v.firstRound(ctx)
 	}
 	if err != nil {
+		v.unfound(ctx, st, statements)
 		v.Close()
 		return nil, c, err
 	}
 	return v, Created{Vault: local.Vault.String(), Device: device.ID().String(), DeviceName: name, Store: s.Store,
 		Keys: KeysMode(local.Mode), RecoveryWords: strings.Fields(seed.Words())}, nil
+}
+
+// unfound takes back what a founding that failed put into the store: its keys go
+// with the home folder, so nobody could ever open it. What can't be deleted stays.
+func (v *Vault) unfound(ctx context.Context, st *store.Store, statements []keyring.Statement) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	names := []string{}
+	heads, err := st.List(ctx, store.Heads)
+	if err != nil {
+		return // it can't be reached
+	}
+	for _, h := range heads {
+		if strings.HasPrefix(h.Name, store.Heads+v.local.Device.ID().String()) {
+			names = append(names, h.Name)
+		}
+	}
+	for _, s := range statements {
+		names = append(names, store.HashName(store.Keys, s.Name))
+	}
+	genesis, err := st.Get(ctx, store.VaultFile)
+	if err == nil && keyring.VaultID(genesis) == v.local.Vault {
+		names = append(names, store.VaultFile) // last: until then it is an unfinished vault
+	}
+	for _, n := range names {
+		if err := st.Delete(ctx, n); err != nil {
+			v.o.Log.Warn("an object of a vault that was not finished stays behind", "name", n, "why", err)
+			return
+		}
+	}
 }
 
 // firstRound syncs once, and is strict: a new vault or device begins whole.

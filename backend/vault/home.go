@@ -286,7 +286,7 @@ func (o *Options) protection(mode KeysMode) (keyring.Protection, error) {
 		if len(p) == 0 {
 			return keyring.Protection{}, &problem.Error{Code: "locked", Message: "The passphrase is empty.", Hint: "Give one of a few words."}
 		}
-		return keyring.Protection{Mode: keyring.ByPassphrase, Passphrase: keyring.Secret(p)}, nil
+		return keyring.Protection{Mode: keyring.ByPassphrase, Passphrase: keyring.Secret(p), KDF: o.kdf}, nil
 	}
 	switch mode {
 	case KeysFile:

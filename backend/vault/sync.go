@@ -184,10 +184,14 @@ func (v *Vault) bad(b *engine.Bad) error {
 		p.Hint = "Somebody with access to the store put it there, or the statement that admits that device is still on its way."
 	default:
 		p.Code = "incomplete"
-		p.Message = fmt.Sprintf("Something of %s is named in the store but is not there (%s); it may still be on its way. All that is whole was applied.", who, firstOf(b.Detail, obj))
+		p.Message = fmt.Sprintf("Something of %s is named in the store but is not there (%s); it may still be on its way. All that is whole was applied.", who, strings.Join(nonEmpty(b.Object, b.Detail), ": "))
 		p.Hint = "Sync again in a while."
 	}
 	return p
+}
+
+func nonEmpty(ss ...string) []string {
+	return slices.DeleteFunc(ss, func(s string) bool { return s == "" })
 }
 
 func firstOf(ss ...string) string {
