@@ -33,6 +33,7 @@ type world struct {
 	devices []*device
 	disk    disk.MemoryOptions // of devices to come
 	kit     func(*device)      // changes what they are made of
+	sizes   sizes              // of every device's engine; zero: as they ship
 }
 
 // A device is a simulated machine.
@@ -126,7 +127,7 @@ func (w *world) admit(d *device, run bool) {
 
 func (d *device) config() Config {
 	return Config{DB: d.db, FS: d.fs, Store: d.store, StoreID: "s", Spool: d.spool, Keys: d.keys, Platform: "linux",
-		Clock: d.clock, Rand: d.rand, Workers: 1, Restored: d.db.Info().Doubtful()}
+		Clock: d.clock, Rand: d.rand, Workers: 1, sizes: d.w.sizes, Restored: d.db.Info().Doubtful()}
 }
 
 func (d *device) open() {
