@@ -168,7 +168,10 @@ func (v *Vault) bad(b *engine.Bad) error {
 		p.Message = "The store holds another vault than the one that this device belongs to. Nothing was read or written."
 		p.Hint = "Check where " + v.cfg.Store + " leads; this device's data is safe here."
 	case "rollback":
-		p.Message = fmt.Sprintf("The store is older than what this device has seen: %s of %s: %s. Nothing of it was applied.", obj, who, b.Detail)
+		if b.Device != (item.Device{}) {
+			obj += " of " + who
+		}
+		p.Message = fmt.Sprintf("The store is older than what this device has seen: %s: %s. Nothing of it was applied.", obj, b.Detail)
 		p.Hint = "If a backup of the store was put back, or a sync tool still carries files, wait or restore the newest state. Sync goes on by itself once the store is whole again."
 	case "forked":
 		p.Message = fmt.Sprintf("Two histories of %s are in the store (%s): %s. Nothing of the second was applied.", who, obj, b.Detail)
