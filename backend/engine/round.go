@@ -333,7 +333,12 @@ func (e *Engine) apply(ctx context.Context, o RoundOptions, r *Round, pushed map
 			return err
 		}
 		if !w.again || pass == maxPasses {
-			r.Waiting = append(r.Waiting, w.waiting...)
+			for _, x := range w.waiting {
+				// What could not be read was told of when it was looked at.
+				if !slices.ContainsFunc(r.Waiting, func(y Waiting) bool { return y.Replica == x.Replica && y.Item == x.Item && y.Code == x.Code }) {
+					r.Waiting = append(r.Waiting, x)
+				}
+			}
 			r.Bad = append(r.Bad, slices.DeleteFunc(w.bad, e.ofRevoked)...)
 			if r.Offline == nil {
 				r.Offline = w.offline

@@ -257,6 +257,7 @@ func (v *Vault) waiting(w engine.Waiting) Waiting {
 	case "odd":
 		code = problem.OddFile
 		out.Reason = "it is no regular file"
+		out.Hint = "Move away what stands there, or keep it out of the folder."
 	case "name":
 		code = problem.BadName
 		out.Reason = "its name can't be a file on this system: " + w.Detail
