@@ -12,22 +12,7 @@ import (
 // of lists a string that names them; what is masked or has no effect is not in it.
 func (d *doc) skeleton() []byte {
 	if len(d.inert)+len(d.masked) > 0 {
-		p := jsonc.NewPatch(d.tree, jsonc.Layout{})
-		for _, s := range d.containers {
-			var seq []jsonc.Place
-			gone := false
-			for _, c := range d.tree.Children(s.node) {
-				if d.live(c) {
-					seq = append(seq, jsonc.Place{Node: c})
-				} else {
-					gone = true
-				}
-			}
-			if gone {
-				p.SetSequence(s.node, seq)
-			}
-		}
-		bare, err := cut(d.t, p.Bytes(), Options{}, nil)
+		bare, err := d.bare(Options{})
 		if err != nil {
 			return nil
 		}
@@ -61,6 +46,26 @@ func (d *doc) skeleton() []byte {
 	return append(out, src[at:]...)
 }
 
+// bare is the document without what is masked or has no effect, as o takes it apart.
+func (d *doc) bare(o Options) (*doc, error) {
+	p := jsonc.NewPatch(d.tree, jsonc.Layout{})
+	for _, s := range d.containers {
+		var seq []jsonc.Place
+		gone := false
+		for _, c := range d.tree.Children(s.node) {
+			if d.live(c) {
+				seq = append(seq, jsonc.Place{Node: c})
+			} else {
+				gone = true
+			}
+		}
+		if gone {
+			p.SetSequence(s.node, seq)
+		}
+	}
+	return cut(d.t, p.Bytes(), o, nil)
+}
+
 // skeletonOf reads want's skeleton; nil if there is none that can be read.
 func skeletonOf(t item.Type, want map[item.Key]item.Value) *doc {
 	v, ok := want[skeletonKey]
@@ -74,13 +79,18 @@ func skeletonOf(t item.Type, want map[item.Key]item.Value) *doc {
 	return d
 }
 
-// startOver takes the skeleton d for the document itself, with current's byte order mark.
+// startOver takes the skeleton d for the document itself, with current's byte order mark,
+// and without what is masked here but was not where the skeleton comes from: it would
+// stay, with a blank for a value.
 func (d *doc) startOver(current []byte, o Options) *doc {
 	src := d.tree.Src
 	if strings.HasPrefix(string(current), "\xef\xbb\xbf") {
 		src = append([]byte("\xef\xbb\xbf"), src...)
 	}
 	again, err := cut(d.t, src, o, nil)
+	if err == nil && len(again.masked) > 0 {
+		again, err = again.bare(o)
+	}
 	if err != nil {
 		return d
 	}
