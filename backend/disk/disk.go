@@ -92,8 +92,8 @@ type FS interface {
 	// returned: read Aside again, and pass the Info of that. Gone already is success.
 	Discard(s Swapped) error
 
-	// Settle makes it durable that this process's own files are gone: without it, a power
-	// cut may bring back what was discarded, whole.
+	// Settle makes it durable that this process's own files, and the directories that it
+	// removed, are gone: without it, a power cut may bring back what was discarded, whole.
 	Settle() error
 
 	// Leftovers lists displaced files that a crash left undiscarded below dir, and beside

@@ -29,13 +29,18 @@ func (d *Disk) Discard(s Swapped) error {
 
 // remove removes an own file, and notes where it was.
 func (d *Disk) remove(path string) error {
+	d.note(path)
+	return d.sys.unlink(path)
+}
+
+// note notes that something is gone from the directory that path is in.
+func (d *Disk) note(path string) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.removed == nil {
 		d.removed = newDirs()
 	}
 	d.removed.add(filepath.Dir(path))
-	d.mu.Unlock()
-	return d.sys.unlink(path)
 }
 
 func (d *Disk) Settle() error {

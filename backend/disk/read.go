@@ -190,7 +190,9 @@ func (d *Disk) RemoveDir(dir string) error {
 		return nil
 	}
 	if err == nil {
-		err = d.sys.rmdir(dir)
+		if err = d.sys.rmdir(dir); err == nil {
+			d.note(dir)
+		}
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 		return nil // somebody was quicker: gone, or no longer empty
