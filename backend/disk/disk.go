@@ -87,6 +87,10 @@ type FS interface {
 	// RemoveDir removes a directory if it is empty; else it does nothing. Gone already is success.
 	RemoveDir(dir string) error
 
+	// SyncNames makes the names of files below root durable, as they are now: what a process
+	// that died put there may be seen by the next one, and still be lost in a power cut.
+	SyncNames(root string, paths []string) error
+
 	// Discard deletes the displaced file that Swapped names. If somebody wrote to it
 	// since Swapped.Before (an editor may hold it open), it stays, and ErrChanged is
 	// returned: read Aside again, and pass the Info of that. Gone already is success.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -390,6 +391,27 @@ func (d *Disk) undo(s *swap, out Swapped) (Swapped, error) {
 		return out, errors.Join(changed, fail("give back", s.target, err))
 	}
 	return Swapped{Path: s.Path}, changed
+}
+
+func (d *Disk) SyncNames(root string, paths []string) error {
+	root = filepath.Clean(root)
+	dirs := newDirs()
+	for _, p := range paths {
+		target, err := d.Real(p)
+		if err != nil {
+			return err
+		}
+		dir := filepath.Dir(target)
+		dirs.add(dir)
+		for dir != root && strings.HasPrefix(dir, root+string(filepath.Separator)) {
+			dir = filepath.Dir(dir)
+			dirs.add(dir)
+		}
+	}
+	if len(dirs.order) == 0 {
+		return nil
+	}
+	return fail("sync", root, d.sys.syncDirs(dirs.order))
 }
 
 // A dirSet keeps directories in the order in which they came.

@@ -10,6 +10,11 @@ func up(p string) string {
 	return ""
 }
 
+// below says whether path lies below top.
+func below(path, top string) bool {
+	return len(path) > len(top) && path[:len(top)] == top && path[len(top)] == '/'
+}
+
 // slots are how the paths of comments end that stand inside a container or before a
 // section of it, not before a key (merge's own names for them).
 var slots = [...]string{"//section", "//header", "//footer"}

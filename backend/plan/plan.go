@@ -26,6 +26,7 @@ import (
 	"slices"
 
 	"plait/backend/item"
+	"plait/backend/merge"
 	"plait/backend/state"
 )
 
@@ -78,6 +79,29 @@ func (ls stack) holder(k item.Key) (at int, s state.Shown, held bool) {
 		}
 	}
 	return at, s, false
+}
+
+// shadowed says whether a layer above the one at holds a value where k, which shows
+// shown, has to lie in, or below k: a document can't have both, and the upper layer
+// wins. Empty objects yield, as they do within a layer.
+func (ls stack) shadowed(at int, k item.Key, shown state.Shown) bool {
+	for _, l := range ls[:at] {
+		for u, s := range l.Shown {
+			if u.Lane != item.LaneValue || s.Conflict == nil && !state.Present(s.Value) {
+				continue
+			}
+			if below(k.Path, u.Path) && !isPlace(s) || below(u.Path, k.Path) && !isPlace(shown) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isPlace says whether an empty object is shown.
+func isPlace(s state.Shown) bool {
+	return s.Conflict == nil && s.Value.Kind == item.JSON && len(s.Value.Data) >= 2 && s.Value.Data[0] == '{' &&
+		merge.Same(item.Settings, item.Key{}, s.Value, item.Value{Kind: item.JSON, Data: []byte("{}")})
 }
 
 // named is the layer of that name.

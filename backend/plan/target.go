@@ -26,6 +26,9 @@ type Open struct {
 // Target says what a disk should hold: the topmost layer's shown value, or nothing
 // where that is a tombstone or "absent here".
 //
+// Where an upper layer has a value at a path and a lower one below it, or the other way
+// round, the upper layer's is wanted: both can't be in one document.
+//
 // Of an atom in conflict a disk keeps its own side: the only sibling that descends
 // from its basis. If none or several do, it stays as it is. An empty replica (no
 // basis, nothing on disk) gets the latest. In a subtree's conflict no atom leaves
@@ -76,6 +79,10 @@ func (tg *targeter) atom(k item.Key) {
 			}
 		}
 	}
+	if at > 0 && k.Lane == item.LaneValue && tg.recorded(k) && tg.layers.shadowed(at, k, shown) {
+		tg.shadow(k, layer, shown)
+		return
+	}
 	if shown.Conflict != nil {
 		tg.conflict(k, layer, shown)
 		return
@@ -89,6 +96,18 @@ func (tg *targeter) atom(k item.Key) {
 		return
 	}
 	tg.take(k, layer.Name, shown.Value, shown.Dots)
+}
+
+// shadow leaves an atom off the disk for which an upper layer's value leaves no place.
+// The basis says that it is not there, which is no edit.
+func (tg *targeter) shadow(k item.Key, layer Layer, shown state.Shown) {
+	b, had := tg.basis[k]
+	switch {
+	case had && b.Layer == layer.Name:
+		tg.out.Basis[k] = BasisAtom{b.Layer, item.Value{}, b.Dots}
+	case shown.Conflict == nil && shown.Dots != nil:
+		tg.out.Basis[k] = BasisAtom{layer.Name, item.Value{}, shown.Dots}
+	}
 }
 
 // recorded says whether the disk has what the basis says. Layouts always count as
