@@ -348,7 +348,7 @@ func (v *Vault) Overlay(ctx context.Context, name string, p []string, layer stri
 func (v *Vault) Export(ctx context.Context, dir string) (int, error) {
 	es, err := os.ReadDir(dir)
 	if err == nil && len(es) > 0 {
-		return 0, &problem.Error{Code: "usage", Message: dir + " is not empty.", Hint: "Nothing was written. Name a folder that is new or empty."}
+		return 0, &problem.Error{Code: problem.NotEmpty, Message: dir + " is not empty.", Hint: "Nothing was written. Name a folder that is new or empty."}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err
