@@ -336,14 +336,14 @@ func (e *Engine) ApplyNow(ctx context.Context) (bool, error) {
 		r.rows = nil
 	}
 	r := &Round{}
-	if err := e.recoverAside(); err != nil {
+	if err := e.recoverAside(ctx); err != nil {
 		return false, err
 	}
-	if err := e.look(ctx, RoundOptions{}, r, map[item.Name]bool{}); err != nil || r.Caught != nil {
+	if err := e.look(ctx, RoundOptions{}, r, map[item.Name]bool{}); err != nil {
 		return false, err
 	}
 	if err := e.apply(ctx, RoundOptions{}, r, map[item.Name]bool{}); err != nil {
 		return false, err
 	}
-	return len(r.Waiting) == 0, nil
+	return r.Caught == nil && len(r.Waiting) == 0, nil
 }

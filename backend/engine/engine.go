@@ -96,6 +96,7 @@ type Engine struct {
 	texts  map[item.Name]map[item.Hash][]byte // sides of files in conflict that are texts
 
 	writing       map[string]bool // replicas beside whose files displaced ones may lie
+	left          bool            // displaced content may still lie beside a file
 	spoolClean    bool
 	strategyMoved bool // every item is to be looked at again
 	ringMoved     bool // whether everybody has every key is to be looked at again

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"plait/backend/disk"
@@ -41,20 +44,30 @@ type fileJob struct {
 // did for each name, and stops early only for the database or ctx.
 func (e *Engine) writeFiles(ctx context.Context, r *replica, names []item.Name, w *written) (late map[item.Name]bool, err error) {
 	late = map[item.Name]bool{}
-	for len(names) > 0 {
-		n := min(len(names), filesAtOnce)
-		if err := e.writeSome(ctx, r, names[:n], w, late); err != nil {
+	var blocked []item.Name
+	for names := range slices.Chunk(names, filesAtOnce) {
+		if err := e.writeSome(ctx, r, names, w, late, &blocked); err != nil {
 			return late, err
 		}
-		names = names[n:]
+	}
+	// A file that became a folder, or a folder that became a file: what stood in the way
+	// has gone meanwhile, or has to be told of.
+	for names := range slices.Chunk(blocked, filesAtOnce) {
+		if err := e.writeSome(ctx, r, names, w, late, nil); err != nil {
+			return late, err
+		}
 	}
 	return late, nil
 }
 
-func (e *Engine) writeSome(ctx context.Context, r *replica, names []item.Name, w *written, late map[item.Name]bool) error {
+func (e *Engine) writeSome(ctx context.Context, r *replica, names []item.Name, w *written, late map[item.Name]bool, blocked *[]item.Name) error {
 	var jobs []*fileJob
 	var contents []*item.Content
 	fail := func(n item.Name, err error) {
+		if blocked != nil && errors.Is(err, disk.ErrOdd) {
+			*blocked = append(*blocked, n)
+			return
+		}
 		late[n] = true
 		if errors.Is(err, errAgain) {
 			w.again = true
@@ -146,9 +159,11 @@ func (e *Engine) writeSome(ctx context.Context, r *replica, names []item.Name, w
 			w.applied++
 			if err := e.discard(j.aside); err != nil {
 				fail(j.l.item, err)
+			} else if !j.l.exists {
+				e.dropEmpty(r, j.l.path)
 			}
 		case j.aside.Aside != "":
-			fail(j.l.item, e.takeFileAside(j.l, j.aside))
+			fail(j.l.item, e.takeFileAside(ctx, j.l, j.aside))
 		default:
 			fail(j.l.item, j.err)
 		}
@@ -167,8 +182,13 @@ func (e *Engine) planFile(ctx context.Context, r *replica, n item.Name) (*fileJo
 	if l.basis, err = e.basisOf(r, n); err != nil {
 		return nil, stop(err)
 	}
-	switch info, err := e.cfg.FS.Stat(path); {
-	case errors.Is(err, fs.ErrNotExist):
+	info, err := e.cfg.FS.Stat(path)
+	if err == nil && info.Mode.IsDir() {
+		err = disk.ErrOdd
+	}
+	blocked := errors.Is(err, disk.ErrOdd) // a folder, or below a file
+	switch {
+	case blocked, errors.Is(err, fs.ErrNotExist):
 		if had && row.present {
 			return nil, errAgain
 		}
@@ -201,6 +221,15 @@ func (e *Engine) planFile(ctx context.Context, r *replica, n item.Name) (*fileJo
 		}
 		return j, nil
 	}
+	if blocked {
+		// An empty folder is nobody's: folders are only the way to files.
+		if err := e.cfg.FS.RemoveDir(path); err != nil {
+			return nil, err
+		}
+		if _, err := e.cfg.FS.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return nil, disk.ErrOdd
+		}
+	}
 	j.note = l.exists && l.atoms[theFile].Same(e.named(j.want))
 	return j, nil
 }
@@ -217,6 +246,19 @@ func keepWhole(l *look, t *plan.Targeted) {
 	delete(t.Basis, theFile)
 	if b, had := l.basis[theFile]; had {
 		t.Basis[theFile] = b
+	}
+}
+
+// dropEmpty removes the folders that a removal left empty, up to the replica's root.
+func (e *Engine) dropEmpty(r *replica, path string) {
+	root := filepath.Clean(r.src.Root())
+	for dir := filepath.Dir(path); len(dir) > len(root) && strings.HasPrefix(dir, root); dir = filepath.Dir(dir) {
+		if err := e.cfg.FS.RemoveDir(dir); err != nil {
+			return // it only looks untidy
+		}
+		if _, err := e.cfg.FS.Lstat(dir); err == nil {
+			return
+		}
 	}
 }
 
@@ -356,12 +398,12 @@ func (e *Engine) intendFiles(jobs []*fileJob) error {
 // takeFileAside handles a save that fell between looking and exchanging: what came
 // out is put back, and seen as an edit by the next look. If a third save came in
 // the meantime, what came out is recorded from where it lies.
-func (e *Engine) takeFileAside(l *look, sw disk.Swapped) error {
+func (e *Engine) takeFileAside(ctx context.Context, l *look, sw disk.Swapped) error {
 	older, err := e.giveBack(sw)
 	if err != nil || older.Aside == "" {
 		return cmpErr(err, errAgain)
 	}
-	return cmpErr(e.recoverFile(l, older), errAgain)
+	return cmpErr(e.recoverFile(ctx, l, older), errAgain)
 }
 
 // giveBack gives a file the content back that an exchange took out of it, and with it
@@ -401,7 +443,7 @@ func (e *Engine) putBack(sw disk.Swapped) (disk.Swapped, error) {
 }
 
 // recoverFile records displaced content that is not in history, then discards it.
-func (e *Engine) recoverFile(l *look, sw disk.Swapped) error {
+func (e *Engine) recoverFile(ctx context.Context, l *look, sw disk.Swapped) error {
 	aside := &look{rep: l.rep, item: l.item, path: sw.Aside}
 	switch info, err := e.cfg.FS.Stat(sw.Aside); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -418,7 +460,6 @@ func (e *Engine) recoverFile(l *look, sw disk.Swapped) error {
 	sw.Before = aside.info
 	if !e.fileKnown(l, aside.hash) {
 		o := &observed{}
-		ctx := context.Background()
 		if err := e.readFile(ctx, aside, o); err != nil {
 			return err
 		}
@@ -429,7 +470,7 @@ func (e *Engine) recoverFile(l *look, sw disk.Swapped) error {
 		}
 		layers, err := e.layers(l.item)
 		if err != nil {
-			return err
+			return stop(err)
 		}
 		got := plan.Observe(l.item.Type(), layers, aside.atoms, l.basis, len(l.basis) == 0)
 		if _, err := e.record(change{action: item.Edit, note: "saved while Plait wrote the file", writes: got.Writes, packs: packs}); err != nil {

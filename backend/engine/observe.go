@@ -39,6 +39,7 @@ type look struct {
 	aside  plan.Basis              // what is masked now
 	seen   plan.Observed
 	moved  bool // row must be written
+	remask bool // another mask than before: what is shown may differ
 }
 
 // observed is what the files of all replicas say against their bases.
@@ -47,6 +48,7 @@ type observed struct {
 	writes  []item.Write
 	waiting []Waiting
 	writer  *chunk.Writer // nil until a file is to be cut
+	caught  *Caught       // the first replica that the safety catch held back
 }
 
 // A Waiting is an item that could not be read or written; it is tried again each round.
@@ -72,13 +74,23 @@ func (c *Caught) Error() string {
 
 // observe looks at every file of the replicas, and says what changed. It writes nothing.
 // No two of them may hold the same items: an entry writes an atom at most once.
+// A replica that the safety catch holds back is left alone, and no other for it.
 func (e *Engine) observe(ctx context.Context, reps []*replica, types map[item.Type]bool, acceptRemovals bool) (*observed, error) {
 	o := &observed{}
 	for _, r := range reps {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+		err := ctx.Err()
+		if err == nil {
+			err = e.observeReplica(ctx, r, o, types, acceptRemovals)
 		}
-		if err := e.observeReplica(ctx, r, o, types, acceptRemovals); err != nil {
+		var caught *Caught
+		if r.caught = errors.As(err, &caught); r.caught {
+			o.caught = cmp.Or(o.caught, caught)
+			continue
+		}
+		if err != nil {
+			if o.writer != nil {
+				o.writer.Abort()
+			}
 			return nil, err
 		}
 	}
@@ -156,6 +168,9 @@ func (e *Engine) observeReplica(ctx context.Context, r *replica, o *observed, ty
 			was.Atoms, is.Atoms = was.Atoms+int(row.values), is.Atoms+int(row.values)
 		}
 	}
+	if rootGone {
+		was.Items = max(was.Items, present) // also where what it held is doubtful
+	}
 	if caught := plan.Catch(was, is); caught != nil && !accept {
 		return &Caught{Replica: r.src.Label(), Root: r.src.Root(), What: caught}
 	}
@@ -224,6 +239,7 @@ func (e *Engine) compare(l *look, mask [8]byte) error {
 		len(l.seen.Adopt) > 0 || len(l.seen.Writes) > 0 {
 		l.moved = true
 	}
+	l.remask = l.had && was.mask != now.mask
 	l.row = now
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"plait/backend/journal"
 	"plait/backend/localdb"
 	"plait/backend/store"
+	"plait/backend/store/driver"
 )
 
 // cursor is what this device has sent to one store, under its present incarnation.
@@ -210,7 +212,13 @@ func (e *Engine) pushPacks(ctx context.Context) error {
 	results := make(chan item.Hash, len(names))
 	for _, h := range names {
 		g.Go(func() error {
-			if err := e.cfg.Spool.Put(gctx, e.cfg.Store, h); err != nil {
+			err := e.cfg.Spool.Put(gctx, e.cfg.Store, h)
+			if errors.Is(err, fs.ErrNotExist) {
+				// Sent in a later life, of which the database knows nothing: a backup
+				// of it was put back.
+				_, err = e.cfg.Store.GetRange(gctx, packName(h), driver.Range{Size: 1})
+			}
+			if err != nil {
 				return fmt.Errorf("sending %s: %w", packName(h), err)
 			}
 			results <- h

@@ -259,10 +259,12 @@ func (e *Engine) recordObserved(o *observed, packs []item.Pack) (int, error) {
 		return 0, nil
 	}
 	dirty := map[item.Name]bool{}
+	remasked := map[item.Name]bool{}
 	for _, l := range moved {
+		remasked[l.item] = remasked[l.item] || l.remask
 		// A first contact may have found values here or there only: the replica
 		// is looked at again once the state holds both.
-		if !l.had {
+		if !l.had || l.remask {
 			dirty[l.item] = true
 		}
 	}
@@ -291,7 +293,7 @@ func (e *Engine) recordObserved(o *observed, packs []item.Pack) (int, error) {
 		for _, n := range sortedNames(dirty) {
 			if it, err := e.item(n); err != nil {
 				return err
-			} else if !e.contactDone(n, it, moved) {
+			} else if remasked[n] || !e.contactDone(n, it, moved) {
 				if err := tx.Set(rowDirty+string(n), nil); err != nil {
 					return err
 				}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,7 @@ func (e *Engine) Round(ctx context.Context, o RoundOptions) (r *Round, err error
 		}
 		return r, err
 	}
-	if err := e.recoverAside(); err != nil {
+	if err := e.recoverAside(ctx); err != nil {
 		return r, err
 	}
 	pushed := map[item.Name]bool{}
@@ -123,15 +124,15 @@ func (e *Engine) Round(ctx context.Context, o RoundOptions) (r *Round, err error
 			return r, err
 		}
 	}
-	if err := e.settle(); err != nil {
-		return r, err
-	}
-	if e.strategyMoved {
+	if e.strategyMoved { // before what is settled by it
 		if err := e.strategiesMoved(); err != nil {
 			return r, err
 		}
 	}
-	if !o.NoApply && r.Caught == nil {
+	if err := e.settle(); err != nil {
+		return r, err
+	}
+	if !o.NoApply {
 		if err := e.apply(ctx, o, r, pushed); err != nil {
 			return r, err
 		}
@@ -276,7 +277,7 @@ func incomplete(bad []*Bad) bool {
 // look observes and records. Replicas of one collection meet like devices do: what the
 // files of an earlier one say is recorded before those of a later one are compared.
 func (e *Engine) look(ctx context.Context, o RoundOptions, r *Round, pushed map[item.Name]bool) error {
-	r.Waiting = nil
+	r.Waiting, r.Caught = nil, nil
 	// What lay beside files, and is recorded or was nobody's edit, must not come back after
 	// the notes that tell what it was (intents) are gone.
 	if err := e.cfg.FS.Settle(); err != nil {
@@ -284,14 +285,10 @@ func (e *Engine) look(ctx context.Context, o RoundOptions, r *Round, pushed map[
 	}
 	for _, reps := range apart(e.reps) {
 		ob, err := e.observe(ctx, reps, o.Types, o.AcceptRemovals)
-		var caught *Caught
-		if errors.As(err, &caught) {
-			r.Caught = caught
-			return nil
-		}
 		if err != nil {
 			return err
 		}
+		r.Caught = cmp.Or(r.Caught, ob.caught)
 		packs, err := e.flush(ctx, ob)
 		if err != nil {
 			return err
@@ -345,11 +342,11 @@ func (e *Engine) apply(ctx context.Context, o RoundOptions, r *Round, pushed map
 			}
 			return nil
 		}
-		if err := e.look(ctx, o, r, pushed); err != nil {
+		if err := e.recoverAside(ctx); err != nil {
 			return err
 		}
-		if r.Caught != nil {
-			return nil
+		if err := e.look(ctx, o, r, pushed); err != nil {
+			return err
 		}
 	}
 }

@@ -45,6 +45,7 @@ type replica struct {
 	src     Source
 	rows    map[item.Name]fileRow // nil until loaded
 	intents map[item.Name][]byte  // writes that a crash may have cut
+	caught  bool                  // the safety catch holds it back: it is neither recorded nor written
 }
 
 // SetSources says which sources are attached.

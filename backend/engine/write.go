@@ -60,6 +60,10 @@ func (e *Engine) write(ctx context.Context, types map[item.Type]bool) (*written,
 			if r.src.Collection() != n.Collection() || n.Type() == item.Files {
 				continue
 			}
+			if r.caught {
+				done = false
+				continue
+			}
 			if err := e.loadRows(r); err != nil {
 				return w, err
 			}
@@ -85,7 +89,7 @@ func (e *Engine) write(ctx context.Context, types map[item.Type]bool) (*written,
 		}
 	}
 	ended := e.writing
-	if w.again || len(w.waiting) > 0 {
+	if w.again || e.left || len(w.waiting) > 0 {
 		ended = nil // something may still lie beside a file
 	}
 	if err := e.cfg.FS.Settle(); err != nil {
@@ -135,6 +139,12 @@ func (e *Engine) writeDirtyFiles(ctx context.Context, dirty []item.Name, types m
 			if n.Type() == item.Files && n.Collection() == r.src.Collection() {
 				names = append(names, n)
 			}
+		}
+		if r.caught {
+			for _, n := range names {
+				late[n] = true
+			}
+			continue
 		}
 		if len(names) == 0 {
 			continue
@@ -373,6 +383,9 @@ func (e *Engine) discard(sw disk.Swapped) error {
 		return nil
 	}
 	err := e.cfg.FS.Discard(sw)
+	if err != nil {
+		e.left = true
+	}
 	if errors.Is(err, disk.ErrChanged) {
 		return errAgain
 	}
@@ -470,9 +483,12 @@ func (e *Engine) recordAside(l *look, raw []byte, info disk.Info) error {
 	return stop(err)
 }
 
-// Recover takes up what a crash left beside files: displaced content that is not
-// in history is recorded; then it is discarded. It runs before the first look.
-func (e *Engine) recoverAside() error {
+// recoverAside takes up what a crash left beside files, or a program that held the old
+// file open and wrote to it late: displaced content that is not in history is recorded;
+// then it is discarded. It runs before a look. What can't be taken up now stays, for the
+// next round.
+func (e *Engine) recoverAside(ctx context.Context) error {
+	e.left = false
 	for _, r := range e.reps {
 		if !e.writing[r.src.ID()] {
 			continue
@@ -480,42 +496,31 @@ func (e *Engine) recoverAside() error {
 		if err := e.loadRows(r); err != nil {
 			return err
 		}
-		if err := e.syncIntents(r); err != nil {
-			return err
+		found, err := e.cfg.FS.Leftovers(r.src.Root())
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
-		left, err := e.cfg.FS.Leftovers(r.src.Root())
 		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			return fmt.Errorf("looking for what a crash left in %s: %w", r.src.Root(), err)
+			e.left = true
+			e.log.Info("what lies beside files can't be looked at", "why", err)
 		}
 		at := e.itemsAt(r)
-		for _, sw := range left {
-			if err := e.recoverOne(r, sw, at); err != nil {
+		for _, sw := range found {
+			err := e.recoverOne(ctx, r, sw, at)
+			if err == nil || errors.Is(err, errAgain) {
+				continue
+			}
+			if errors.Is(err, errStop) || ctx.Err() != nil {
 				return err
 			}
+			e.left = true
+			e.log.Info("displaced content can't be taken up", "why", err)
 		}
 	}
 	return nil
 }
 
-// syncIntents makes durable what a crash cut short of it: a file that is taken for
-// written must not be gone after a power cut, which would read as a removal.
-func (e *Engine) syncIntents(r *replica) error {
-	var paths []string
-	for _, n := range sortedNames(r.intents) {
-		if p, ok, err := r.src.Locate(n); err == nil && ok {
-			paths = append(paths, p)
-		}
-	}
-	if len(paths) == 0 {
-		return nil
-	}
-	return e.cfg.FS.SyncNames(r.src.Root(), paths)
-}
-
-func (e *Engine) recoverOne(r *replica, sw disk.Swapped, at func(path string) (item.Name, bool)) error {
+func (e *Engine) recoverOne(ctx context.Context, r *replica, sw disk.Swapped, at func(path string) (item.Name, bool)) error {
 	if sw.Path == "" {
 		return nil
 	}
@@ -525,16 +530,18 @@ func (e *Engine) recoverOne(r *replica, sw disk.Swapped, at func(path string) (i
 	}
 	l := &look{rep: r, item: n, path: sw.Path}
 	l.row, l.had = r.rows[n]
-	basis, err := e.basisOf(r, n)
-	if err != nil {
-		return err
+	var err error
+	if l.basis, err = e.basisOf(r, n); err != nil {
+		return stop(err)
 	}
-	l.basis = basis
-	if n.Type() == item.Files {
-		if err := e.recoverFile(l, sw); !errors.Is(err, errAgain) {
+	if r.intents[n] == nil {
+		// The basis has moved to what was written; this stood there before.
+		if l.basis, err = e.basisBefore(l); err != nil {
 			return err
 		}
-		return nil
+	}
+	if n.Type() == item.Files {
+		return e.recoverFile(ctx, l, sw)
 	}
 	raw, info, err := e.cfg.FS.Read(sw.Aside, MaxDocument)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -545,7 +552,7 @@ func (e *Engine) recoverOne(r *replica, sw disk.Swapped, at func(path string) (i
 	}
 	known, err := e.kept(r, n, raw)
 	if err != nil {
-		return err
+		return stop(err)
 	}
 	sum := item.Hash(sha256.Sum256(raw))
 	if in, err := parseIntent(r.intents[n]); err == nil && in.hash == sum {
@@ -557,10 +564,28 @@ func (e *Engine) recoverOne(r *replica, sw disk.Swapped, at func(path string) (i
 		}
 	}
 	sw.Before = info
-	if err := e.discard(sw); !errors.Is(err, errAgain) {
-		return err
+	return e.discard(sw)
+}
+
+// basisBefore is what a document stood for before it was overwritten last, as history
+// and the bytes that were kept tell. Of a file nobody knows: it is met anew.
+func (e *Engine) basisBefore(l *look) (plan.Basis, error) {
+	var raw []byte
+	err := e.db.View(func(tx localdb.Tx) error {
+		return tx.Scan(rowKept+l.rep.src.ID()+"/"+string(l.item)+"/", func(_ string, b []byte) error { raw = b; return nil })
+	})
+	if err != nil {
+		return nil, stop(err)
 	}
-	return nil
+	before := &look{rep: l.rep, item: l.item}
+	if raw == nil || e.take(before, raw, disk.Info{}) != nil {
+		return plan.Basis{}, nil
+	}
+	layers, err := e.layers(l.item)
+	if err != nil {
+		return nil, stop(err)
+	}
+	return plan.Recall(l.item.Type(), layers, before.atoms), nil
 }
 
 // kept says whether exactly these bytes were kept before an overwrite.
