@@ -345,10 +345,13 @@ func (s *sim) checkAtom(m *machine, n item.Name, k item.Key, disk map[item.Key]i
 		return
 	}
 	var want item.Value
-	for _, l := range layers {
+	for i, l := range layers {
 		sh, ok := l.Shown[k]
 		if !ok || sh.Conflict == nil && sh.Value.Kind == item.Absent {
 			continue
+		}
+		if noPlace(layers[:i], k) {
+			break
 		}
 		if sh.Conflict != nil {
 			return
@@ -363,6 +366,19 @@ func (s *sim) checkAtom(m *machine, n item.Name, k item.Key, disk map[item.Key]i
 	case on && s.fact(n, k, want) != s.fact(n, k, got):
 		s.t.Errorf("%s: %s %s: the disk has %.80q; shown is %.80q", m.name, n, k.Path, got.Data, want.Data)
 	}
+}
+
+// noPlace says whether a value of an upper layer stands where k would have to, above or below.
+func noPlace(upper []plan.Layer, k item.Key) bool {
+	for _, l := range upper {
+		for u, s := range l.Shown {
+			if u.Lane == item.LaneValue && state.Present(s.Value) && string(s.Value.Data) != "{}" &&
+				(strings.HasPrefix(k.Path, u.Path+"/") || strings.HasPrefix(u.Path, k.Path+"/")) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkRevoked: who is revoked can open nothing of the epoch in force (I9).

@@ -496,6 +496,9 @@ func (e *Engine) recoverAside(ctx context.Context) error {
 		if err := e.loadRows(r); err != nil {
 			return err
 		}
+		if err := e.syncIntents(r); err != nil {
+			return err
+		}
 		found, err := e.cfg.FS.Leftovers(r.src.Root())
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -518,6 +521,21 @@ func (e *Engine) recoverAside(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// syncIntents makes durable what a crash cut short of it: a file that is taken for
+// written must not be gone after a power cut, which would read as a removal.
+func (e *Engine) syncIntents(r *replica) error {
+	var paths []string
+	for _, n := range sortedNames(r.intents) {
+		if p, ok, err := r.src.Locate(n); err == nil && ok {
+			paths = append(paths, p)
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	return e.cfg.FS.SyncNames(r.src.Root(), paths)
 }
 
 func (e *Engine) recoverOne(ctx context.Context, r *replica, sw disk.Swapped, at func(path string) (item.Name, bool)) error {
