@@ -347,7 +347,7 @@ func TestOverlayAndStrategies(t *testing.T) {
 	desktop.sync()
 	laptop.write("settings.json", strings.Replace(laptop.read("settings.json"), `"editor.tabSize": 4`, `"editor.tabSize": 3`, 1))
 	laptop.sync()
-	time.Sleep(5 * time.Millisecond)
+	desktop.skew = 2 * time.Minute
 	desktop.write("settings.json", strings.Replace(desktop.read("settings.json"), `"editor.tabSize": 4`, `"editor.tabSize": 8`, 1))
 	desktop.sync()
 	laptop.sync()
