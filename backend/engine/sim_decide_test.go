@@ -23,7 +23,7 @@ func (s *sim) resolve(m *machine) {
 	o := open[s.r.IntN(len(open))]
 	m.choosable(o.Item)
 	c := Choice{Side: s.r.IntN(len(o.Conflict.Sides))}
-	if s.chance(0.2) && o.Item.Type() != item.Files && o.Item.Type() != item.Keybindings && o.Conflict.Below < 0 {
+	if s.chance(0.2) && o.Key.Lane == item.LaneValue && o.Item.Type() != item.Files && o.Item.Type() != item.Keybindings && o.Conflict.Below < 0 {
 		v := item.Value{Kind: item.JSON, Data: s.value()}
 		if o.Item.Type() == item.Prompts {
 			v = item.Value{Kind: item.Text, Data: []byte(s.fresh() + "\n")}

@@ -221,7 +221,7 @@ func (m *machine) allThere() {
 		for k, v := range m.s.atoms(n, raw, true) {
 			f := m.s.fact(n, k, v)
 			m.s.changed[done{m.keys.ID(), f}] = true
-			m.s.said[f] = true
+			m.s.offered[f] = true
 		}
 		_ = src
 	}
