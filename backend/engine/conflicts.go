@@ -326,20 +326,32 @@ func (e *Engine) Shown(ctx context.Context, n item.Name, own bool) (map[item.Key
 	return out, nil
 }
 
+// LookNow records what the files say that was not recorded yet, without the store: so
+// that what a person decides about is what stands there.
+func (e *Engine) LookNow(ctx context.Context) error {
+	_, err := e.lookNow(ctx)
+	return err
+}
+
+func (e *Engine) lookNow(ctx context.Context) (*Round, error) {
+	r := &Round{}
+	if e.meta.Doubt {
+		return r, nil // only a round may look, once it has pulled
+	}
+	for _, rep := range e.reps {
+		rep.rows = nil
+	}
+	if err := e.recoverAside(ctx); err != nil {
+		return r, err
+	}
+	return r, e.look(ctx, RoundOptions{}, r, map[item.Name]bool{})
+}
+
 // ApplyNow writes what is decided to this device's files, without the store. It
 // says whether everything could be written.
 func (e *Engine) ApplyNow(ctx context.Context) (bool, error) {
-	if e.meta.Doubt {
-		return false, nil
-	}
-	for _, r := range e.reps {
-		r.rows = nil
-	}
-	r := &Round{}
-	if err := e.recoverAside(ctx); err != nil {
-		return false, err
-	}
-	if err := e.look(ctx, RoundOptions{}, r, map[item.Name]bool{}); err != nil {
+	r, err := e.lookNow(ctx)
+	if err != nil || e.meta.Doubt {
 		return false, err
 	}
 	if err := e.apply(ctx, RoundOptions{}, r, map[item.Name]bool{}); err != nil {

@@ -454,7 +454,7 @@ func (e *Engine) recoverFile(ctx context.Context, l *look, sw disk.Swapped) erro
 		aside.info = info
 	}
 	// Only for its hash at first: chunks of what nobody saved are to be in no pack.
-	if err := e.glance(aside); err != nil {
+	if err := e.glance(ctx, aside); err != nil {
 		return err
 	}
 	sw.Before = aside.info

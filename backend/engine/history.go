@@ -87,7 +87,7 @@ func (e *Engine) entries() ([]Past, error) {
 					return nil, fmt.Errorf("entry %d of %s: %w", h.Seq, a, err)
 				}
 				for i, w := range en.Writes {
-					if w.Value.Kind == item.Text || w.Key.Lane == item.LaneSkeleton {
+					if len(w.Value.Data) > 0 {
 						texts[textAt{w.Item, w.Key, en.Dot()}] = text{w.Value.Data, int(depths[i])}
 					}
 				}
@@ -242,9 +242,10 @@ func (e *Engine) backfill(ctx context.Context) error {
 	}
 	slices.SortFunc(gaps, func(a, b gap) int { return a.author.Compare(b.author) })
 	for _, g := range gaps {
+		lacks := &Bad{Code: "incomplete", Device: g.author.Device, Detail: fmt.Sprintf("entries before its %d are not to be had", g.until)}
 		h, ok := e.heads[g.author]
 		if !ok {
-			continue
+			return lacks
 		}
 		name, err := journal.ParseHeadName(h.Name)
 		if err != nil {
@@ -252,7 +253,7 @@ func (e *Engine) backfill(ctx context.Context) error {
 		}
 		pub, ok := e.signer(g.author)
 		if !ok {
-			continue
+			return lacks
 		}
 		head, err := e.openVault().Head(name, h.Object, pub)
 		if err != nil {
@@ -267,6 +268,9 @@ func (e *Engine) backfill(ctx context.Context) error {
 		}
 		if _, err := journal.Verify(recs, journal.Tip{Author: g.author}); err != nil {
 			return fmt.Errorf("journal of %s: %w", g.author, err)
+		}
+		if uint64(len(recs))+1 < g.until {
+			return lacks
 		}
 		err = e.commit(func(tx localdb.Tx) error {
 			for i, r := range recs {
@@ -292,26 +296,34 @@ func (e *Engine) Wrote(n item.Name, k item.Key, d item.Dot) (item.Value, bool) {
 			return s.Value, true
 		}
 	}
+	if w, _ := e.recorded(n, k, d); w != nil {
+		return w.Value, true
+	}
+	return item.Value{}, false
+}
+
+// recorded is an entry's write of an atom, nil if it made none. known says whether the
+// entry is here at all.
+func (e *Engine) recorded(n item.Name, k item.Key, d item.Dot) (w *item.Write, known bool) {
 	if e.past == nil {
 		all, err := e.entries()
 		if err != nil {
-			return item.Value{}, false
+			e.log.Info("history can't be read", "why", err)
+			return nil, false
 		}
-		e.past = map[item.Dot]*item.Entry{}
+		e.past = make(map[item.Dot]*item.Entry, len(all))
 		for _, p := range all {
 			e.past[p.Entry.Dot()] = p.Entry
 		}
 	}
 	en := e.past[d]
 	if en == nil {
-		return item.Value{}, false
+		return nil, false
 	}
-	for _, w := range en.Writes {
-		if w.Item == n && w.Key == k {
-			return w.Value, true
-		}
+	if i := slices.IndexFunc(en.Writes, func(w item.Write) bool { return w.Item == n && w.Key == k }); i >= 0 {
+		return &en.Writes[i], true
 	}
-	return item.Value{}, false
+	return nil, true
 }
 
 // ShownOf is what a past state shows: where devices disagreed, the latest.

@@ -62,7 +62,7 @@ func (e *Engine) newIncarnation(l *listing) error {
 	touched := map[item.Name]bool{}
 	// Decoded with the state as it is, in which texts still have their old dots.
 	for _, r := range unsent {
-		en, _, err := journal.Decode(r, func(n item.Name, k item.Key, d item.Dot) ([]byte, int, bool) { return e.text(n, k, d) })
+		en, _, err := journal.Decode(r, e.textEver)
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (e *Engine) newIncarnation(l *listing) error {
 	if err != nil {
 		return err
 	}
-	e.meta = m
+	e.meta, e.past = m, nil
 	for _, r := range e.reps {
 		r.rows = nil
 	}

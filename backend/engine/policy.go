@@ -242,9 +242,9 @@ func (e *Engine) Attached(collection string) error {
 
 // Detached forgets what is known of a replica's files. The files stay.
 func (e *Engine) Detached(id string) error {
-	return e.commit(func(tx localdb.Tx) error {
-		var rows []string
-		for _, prefix := range []string{rowStamps, rowBasis, rowIntent, rowKept, rowWaiting, rowWriting} {
+	err := e.commit(func(tx localdb.Tx) error {
+		rows := []string{rowWriting + id}
+		for _, prefix := range []string{rowStamps, rowBasis, rowIntent, rowKept, rowWaiting} {
 			if err := tx.Scan(prefix+id+"/", func(k string, _ []byte) error {
 				rows = append(rows, k)
 				return nil
@@ -259,6 +259,10 @@ func (e *Engine) Detached(id string) error {
 		}
 		return nil
 	})
+	if err == nil {
+		delete(e.writing, id)
+	}
+	return err
 }
 
 // MasksIn is Masks of a database over which no engine is open yet: an engine's sources

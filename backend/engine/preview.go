@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"io"
 
 	"plait/backend/item"
 	"plait/backend/merge"
@@ -40,7 +41,7 @@ func (e *Engine) Preview(ctx context.Context, src Source) ([]PreviewRow, []Waiti
 		l := &look{rep: r, item: d.Item, path: d.Path, info: d.Info}
 		err := d.Err
 		if err == nil && t == item.Files {
-			err = e.glance(l)
+			err = e.glance(ctx, l)
 		} else if err == nil {
 			err = e.read(l)
 		}
@@ -97,12 +98,12 @@ func values(atoms map[item.Key]item.Value) int {
 }
 
 // glance reads a file for its hash alone.
-func (e *Engine) glance(l *look) error {
+func (e *Engine) glance(ctx context.Context, l *look) error {
 	f, info, err := e.cfg.FS.Open(l.path)
 	if err != nil {
 		return err
 	}
-	size, hash, data, err := e.namer.Sum(f, SmallFile)
+	size, hash, data, err := e.namer.Sum(untilDone{ctx, f}, SmallFile)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
@@ -115,4 +116,17 @@ func (e *Engine) glance(l *look) error {
 	}
 	l.takeFile(v, hash, info)
 	return nil
+}
+
+// untilDone ends a long read with its context.
+type untilDone struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r untilDone) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
 }

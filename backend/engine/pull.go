@@ -42,6 +42,11 @@ func (b *Bad) Error() string {
 	return s
 }
 
+// same says whether another tells of the same.
+func (b *Bad) same(o *Bad) bool {
+	return b.Code == o.Code && b.Object == o.Object && b.Device == o.Device && b.Detail == o.Detail
+}
+
 func (b *Bad) Unwrap() error { return b.Err }
 
 // seenRow is the newest head of an author that this device saw in one store.
@@ -524,7 +529,7 @@ func (e *Engine) applyOne(b *batch, f *fetched, p *pulled) (bool, error) {
 	case checkCausal.fails(true):
 		return false, e.refuse(f, p, applyCode(err), err)
 	}
-	en, depths, err := journal.Decode(r, func(n item.Name, k item.Key, d item.Dot) ([]byte, int, bool) { return e.text(n, k, d) })
+	en, depths, err := journal.Decode(r, e.textEver)
 	if err != nil {
 		return false, e.refuse(f, p, openCode(err), err)
 	}
@@ -591,7 +596,7 @@ func (e *Engine) commitBatch(b *batch, p *pulled) error {
 		return setCBOR(tx, rowMeta, b.meta)
 	})
 	if err == nil {
-		e.meta = b.meta
+		e.meta, e.past = b.meta, nil
 	}
 	return err
 }

@@ -434,7 +434,7 @@ func (e *Engine) entryCount() int {
 func (e *Engine) itemsIn(recs []journal.Record) int {
 	names := map[item.Name]bool{}
 	for _, r := range recs {
-		en, _, err := journal.Decode(r, func(n item.Name, k item.Key, d item.Dot) ([]byte, int, bool) { return e.text(n, k, d) })
+		en, _, err := journal.Decode(r, e.text)
 		if err != nil {
 			continue
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"plait/backend/item"
 	"plait/backend/journal"
@@ -116,7 +117,7 @@ func (e *Engine) record(c change) ([]item.Dot, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.meta = m
+	e.meta, e.past = m, nil
 	return dots, nil
 }
 
@@ -127,10 +128,14 @@ const maxEntryWeight = journal.MaxWeight
 // undo drops what was changed in memory after an error before a commit.
 func (e *Engine) undo(err error) error { return errors.Join(err, e.load()) }
 
-// encode encodes an entry with texts that its writes replace as dictionaries.
+// encode encodes an entry with texts that its writes replace as dictionaries. Only
+// live ones: what was replaced before, others may have forgotten.
 func (e *Engine) encode(en *item.Entry) (journal.Record, journal.Depths, error) {
 	return journal.Encode(en, func(w *item.Write) (journal.Text, bool) {
 		for _, d := range w.Replaces {
+			if it, err := e.item(w.Item); err != nil || it.Atoms[w.Key] == nil || !slices.Contains(it.Atoms[w.Key].Dots(), d) {
+				continue
+			}
 			if data, depth, ok := e.text(w.Item, w.Key, d); ok && depth >= 0 {
 				return journal.Text{Dot: d, Data: data, Depth: depth}, true
 			}
@@ -156,6 +161,17 @@ func (e *Engine) text(n item.Name, k item.Key, d item.Dot) ([]byte, int, bool) {
 				return s.Value.Data, e.depth(n, k, d), true
 			}
 		}
+	}
+	return nil, 0, false
+}
+
+// textEver is text, and also finds what state has forgotten and history has not.
+func (e *Engine) textEver(n item.Name, k item.Key, d item.Dot) ([]byte, int, bool) {
+	if data, depth, ok := e.text(n, k, d); ok {
+		return data, depth, ok
+	}
+	if v, ok := e.Wrote(n, k, d); ok && len(v.Data) > 0 {
+		return v.Data, e.depth(n, k, d), true
 	}
 	return nil, 0, false
 }

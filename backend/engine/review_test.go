@@ -289,3 +289,41 @@ func TestCatchHoldsBackOneReplica(t *testing.T) {
 		}
 	}
 }
+
+// An edit of a disk that lags behind replaces what others may have forgotten: they
+// can read it all the same.
+func TestEditOfWhatOthersForgot(t *testing.T) {
+	w := newWorld(t, 19)
+	w.sizes = shipped
+	w.sizes.past = 2
+	a := w.add("a")
+	text := func(n int) string {
+		return strings.Repeat("a line that stays as it is\n", 40) + fmt.Sprintln("version", n)
+	}
+	a.write("User/prompts/tidy.md", text(1))
+	a.mustSync()
+	b := w.add("b")
+	b.mustSync()
+	for n := range 3 {
+		a.write("User/prompts/tidy.md", text(2+n))
+		a.mustSync()
+	}
+	// b takes in, and applies nothing; a hears that b has seen it all, and forgets.
+	_, err := b.sync(RoundOptions{NoApply: true})
+	w.must(err)
+	w.tick(25 * 3600e9)
+	_, err = b.sync(RoundOptions{NoApply: true})
+	w.must(err)
+	a.mustSync()
+	for n := range 4 {
+		a.write("User/prompts/tidy.md", text(5+n))
+		a.mustSync()
+	}
+	b.write("User/prompts/tidy.md", text(1)+"an edit at b\n")
+	_, err = b.sync(RoundOptions{NoApply: true})
+	w.must(err)
+	a.mustSync()
+	if cs, err := a.e.Conflicts(t.Context(), ""); err != nil || len(cs) != 1 {
+		t.Errorf("a has %d conflicts, and the text\n%s", len(cs), a.read("User/prompts/tidy.md"))
+	}
+}

@@ -67,7 +67,7 @@ func (e *Engine) Round(ctx context.Context, o RoundOptions) (r *Round, err error
 			r.Usage = e.cfg.Store.Usage().Sub(before)
 		}
 		if err == nil {
-			err = e.keepWaiting(r)
+			err = e.keepWaiting(o, r)
 		}
 	}()
 	e.behind = false
@@ -244,6 +244,11 @@ func (e *Engine) pullInto(ctx context.Context, l *listing, r *Round) error {
 					}
 					p.from[n].Join(v)
 				}
+				for _, b := range first.bad { // what is told once
+					if b.Code != "incomplete" && !slices.ContainsFunc(p.bad, b.same) {
+						p.bad = append(p.bad, b)
+					}
+				}
 			}
 		}
 	}
@@ -351,11 +356,24 @@ func (e *Engine) apply(ctx context.Context, o RoundOptions, r *Round, pushed map
 	}
 }
 
-// keepWaiting stores what could not be read or written, for status.
-func (e *Engine) keepWaiting(r *Round) error {
+// keepWaiting stores what could not be read or written, for status. What a round did
+// not look at stays as it was.
+func (e *Engine) keepWaiting(o RoundOptions, r *Round) error {
+	if o.NoObserve {
+		return nil
+	}
 	var old []string
 	err := e.db.View(func(tx localdb.Tx) error {
-		return tx.Scan(rowWaiting, func(k string, _ []byte) error { old = append(old, k); return nil })
+		return tx.Scan(rowWaiting, func(k string, b []byte) error {
+			var w Waiting
+			if err := decMode.Unmarshal(b, &w); err != nil {
+				return fmt.Errorf("row %s: %w", k, err)
+			}
+			if o.Types == nil || w.Item == "" || o.Types[w.Item.Type()] {
+				old = append(old, k)
+			}
+			return nil
+		})
 	})
 	if err != nil || len(old)+len(r.Waiting) == 0 {
 		return err

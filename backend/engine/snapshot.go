@@ -377,19 +377,8 @@ func (e *Engine) wrote(d item.Dot, n item.Name, k item.Key, v item.Value) (made,
 	if e.meta.Floor.Covers(d) {
 		return false, false
 	}
-	past, err := e.entries()
-	if err != nil {
-		return false, false
-	}
-	for _, p := range past {
-		if p.Entry.Dot() != d {
-			continue
-		}
-		return slices.ContainsFunc(p.Entry.Writes, func(w item.Write) bool {
-			return w.Item == n && w.Key == k && w.Value.Same(v)
-		}), true
-	}
-	return false, true
+	w, _ := e.recorded(n, k, d)
+	return w != nil && w.Value.Same(v), e.past != nil
 }
 
 // countersigned are the snapshots of others that this device found right.

@@ -170,6 +170,9 @@ func (v *Vault) Resolve(ctx context.Context, s ResolveSpec) (Resolved, error) {
 	if err != nil {
 		return Resolved{}, err
 	}
+	if err := v.eng.LookNow(ctx); err != nil {
+		return Resolved{}, err
+	}
 	open, err := v.pick(ctx, n, s)
 	if err != nil {
 		return Resolved{}, err
@@ -315,6 +318,9 @@ func typed(o *engine.OpenConflict, raw json.RawMessage) (item.Value, error) {
 func (v *Vault) ResolveText(ctx context.Context, s ResolveSpec) (text []byte, ext string, done func([]byte) (Resolved, error), err error) {
 	n, err := v.known(s.Item)
 	if err != nil {
+		return nil, "", nil, err
+	}
+	if err := v.eng.LookNow(ctx); err != nil {
 		return nil, "", nil, err
 	}
 	open, err := v.pick(ctx, n, s)

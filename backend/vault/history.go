@@ -140,7 +140,7 @@ func (v *Vault) atoms(ctx context.Context, n item.Name, s string) (map[item.Key]
 	}
 	items, err := v.eng.AsOf(ctx, m.past, m.at)
 	if err != nil {
-		return nil, "", err
+		return nil, "", v.offline(err)
 	}
 	label := m.at.Local().Format("2006-01-02 15:04:05")
 	if m.past != nil {
@@ -245,8 +245,13 @@ func (v *Vault) Restore(ctx context.Context, s RestoreSpec) (r Restored, err err
 	if err != nil {
 		return r, err
 	}
-	if m.at.After(v.o.Clock()) {
+	if m.past == nil && m.at.After(v.o.Clock()) {
 		return r, &problem.Error{Code: "usage", Message: "That time is yet to come.", Hint: "Nothing was changed."}
+	}
+	if !s.DryRun {
+		if err := v.eng.LookNow(ctx); err != nil {
+			return r, err
+		}
 	}
 	names, err := v.selected(s.What)
 	if err != nil {
@@ -254,7 +259,7 @@ func (v *Vault) Restore(ctx context.Context, s RestoreSpec) (r Restored, err err
 	}
 	items, err := v.eng.AsOf(ctx, m.past, m.at)
 	if err != nil {
-		return r, err
+		return r, v.offline(err)
 	}
 	for n := range items {
 		if selects(s.What, n) && !slices.Contains(names, n) {
@@ -332,6 +337,9 @@ func (v *Vault) Overlay(ctx context.Context, name string, p []string, layer stri
 	}
 	if len(p) == 0 {
 		return &problem.Error{Code: "usage", Message: "No key was named.", Hint: "Give --path for each segment: --path editor.fontSize."}
+	}
+	if err := v.eng.LookNow(ctx); err != nil {
+		return err
 	}
 	found, err := v.eng.Overlay(n.Shared(), item.Path(p), layer)
 	if err != nil {

@@ -304,6 +304,9 @@ func (v *Vault) note(r *engine.Round, res SyncResult, err error) error {
 	if quiet && len(cfg.Found) == 0 && len(v.cfg.Found) == 0 && cfg.LastSync.Sub(v.cfg.LastSync) < lastSyncStep {
 		return nil // a sync with nothing to do writes nothing
 	}
+	if slices.Equal(cfg.Found, v.cfg.Found) && cfg.LastSync.Equal(v.cfg.LastSync) {
+		return nil // nor does one that fails as the last one did
+	}
 	v.cfg = cfg
 	return v.writeConfig()
 }

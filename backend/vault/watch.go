@@ -71,6 +71,9 @@ func (w *watching) round(ctx context.Context) error {
 		return err
 	}
 	res, err := v.Sync(ctx, w.s)
+	if err == nil {
+		w.s.AcceptRemovals = false // it was said of what is gone now
+	}
 	targets := v.targets()
 	if werr := w.follow(ctx, v, targets); werr != nil {
 		w.o.Log.Warn("changes can't be watched; looking every minute", "why", werr)
