@@ -133,7 +133,7 @@ func TestAttack15Revoked(t *testing.T) {
 			s.w.must(err)
 			s.revoked()
 			s.inject(ss)
-		}, won: shows("User/settings.json", "666"), code: "stranger", object: "heads/", out: []hook{inKeyring("checkRevoked")}},
+		}, won: shows("User/settings.json", "666"), out: []hook{inKeyring("checkRevoked")}},
 		{row: 15, name: "it reads on", third: true, mount: func(s *scene) {
 			s.hostile()
 			s.revoked()
@@ -259,7 +259,7 @@ func TestAttack25Recovery(t *testing.T) {
 	runAttacks(t, []attack{
 		{row: 25, name: "the old words admit somebody", mount: old(func(k *keyring.Keys, s *scene) ([]keyring.Statement, error) {
 			return k.Admit(s.w.now, s.ghost.Public(), true)
-		}), won: shows("User/settings.json", "666"), code: "stranger", object: "heads/", out: run},
+		}), won: shows("User/settings.json", "666"), out: run},
 		{row: 25, name: "the old words revoke another", third: true, mount: old(func(k *keyring.Keys, s *scene) ([]keyring.Statement, error) {
 			return k.Revoke(s.laptop.rand, s.w.now, s.tablet.e.Device(), item.Vector{})
 		}), won: func(s *scene, r *Round) bool {

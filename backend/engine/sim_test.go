@@ -28,7 +28,19 @@ import (
 //	PLAIT_SEED=s    runs this one, and prints what happened in it
 
 // pinned seeds failed once. Say what broke, and keep them.
-var pinned = []uint64{}
+var pinned = []uint64{
+	1,    // a head named statements that were never sent: whoever was admitted beside a rotation could read nothing
+	24,   // a save that fell between giving back an earlier one and checking it was discarded
+	157,  // what a live device had applied of a revoked one never came to the others
+	158,  // a document whose removal is in conflict with an edit was laid out as nothing
+	165,  // a file that a copied device lacked was never written again
+	677,  // an edit made a conflict a clean merge, and the file never got it
+	1262, // an overlay's value stood where members of the shared value had to: they were removed for all
+	1522, // a device admitted by a revoked one was a stranger, though others had applied what it wrote
+	1572, // nobody could open what was sealed under an epoch of a revoked device, so the revocation was never sent
+	2174, // a file put in place before a crash was lost in a later power cut, and taken for removed
+	3380, // likewise, of a folder that was made before the crash
+}
 
 // fixedSeeds is how many seeds a plain run has, from 1 on.
 const fixedSeeds = 2000
@@ -40,6 +52,14 @@ func TestSimulate(t *testing.T) {
 			t.Fatal(err)
 		}
 		simulateSeed(t, seed, true)
+		return
+	}
+	if s := os.Getenv("PLAIT_SIM_TRACE"); s != "" {
+		seed, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Log("trace: " + simulateSeed(t, seed, false))
 		return
 	}
 	if s := os.Getenv("PLAIT_SIM_SHARD"); s != "" {
@@ -110,15 +130,29 @@ func inProcesses(t *testing.T, start, n uint64) {
 	}
 }
 
-// TestSimulateTwice runs seeds twice: all that happens is to be the same.
+// TestSimulateTwice runs seeds twice, in a process each: all that happens is to be the same.
 func TestSimulateTwice(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for seed := uint64(1); seed <= 2000; seed += 400 {
 		var traces [2]string
 		for i := range traces {
-			traces[i] = simulateSeed(t, seed, false)
+			c := exec.CommandContext(t.Context(), self, "-test.run=^TestSimulate$", "-test.v")
+			c.Env = append(os.Environ(), fmt.Sprint("PLAIT_SIM_TRACE=", seed))
+			b, err := c.CombinedOutput()
+			if err != nil {
+				t.Fatalf("seed %d: %v\n%s", seed, err, b)
+			}
+			for _, line := range strings.Split(string(b), "\n") {
+				if _, hash, ok := strings.Cut(line, "trace: "); ok {
+					traces[i] = hash
+				}
+			}
 		}
-		if traces[0] != traces[1] {
-			t.Errorf("seed %d: two runs differ", seed)
+		if traces[0] != traces[1] || traces[0] == "" {
+			t.Errorf("seed %d: two runs differ: %q, %q", seed, traces[0], traces[1])
 		}
 	}
 }
@@ -130,7 +164,10 @@ func simulateSeed(t *testing.T, seed uint64, verbose bool) (trace string) {
 		s := newSim(t, seed)
 		s.verbose = verbose
 		defer func() {
-			if (t.Failed() || recover() != nil) && !verbose {
+			if p := recover(); p != nil {
+				t.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+			if t.Failed() && !verbose {
 				t.Logf("the last of what happened:\n%s", strings.Join(s.last, "\n"))
 			}
 		}()
