@@ -58,8 +58,6 @@ func (s *sim) heal() {
 	s.tick(time.Minute)
 }
 
-const maxQuiesce = 3
-
 func (s *sim) check() {
 	live := s.live()
 	s.note("live: %d of %d", len(live), len(s.fleet))

@@ -16,7 +16,7 @@ import (
 )
 
 // pair lets machine b join by a code that a shows, both sides at once.
-func pair(t *testing.T, a *machine, b *machine, dir string, p *pairing) (joined Joined, paired Paired, joinErr, pairErr error, words []string) {
+func pair(t *testing.T, a *machine, b *machine, dir string, p *pairing) (joined Joined, paired Paired, words []string, joinErr, pairErr error) {
 	t.Helper()
 	p.code = make(chan string, 1)
 	done := make(chan struct{})
@@ -29,7 +29,7 @@ func pair(t *testing.T, a *machine, b *machine, dir string, p *pairing) (joined 
 	v, joined, joinErr = Join(bg, b.o, JoinSpec{Store: dir, Code: code, DeviceName: b.name, Keys: KeysFile, CheckWords: func(w []string) { words = w }})
 	b.v = v
 	<-done
-	return joined, paired, joinErr, pairErr, words
+	return joined, paired, words, joinErr, pairErr
 }
 
 func TestPair(t *testing.T) {
@@ -38,7 +38,7 @@ func TestPair(t *testing.T) {
 	laptop, _ := found(t, "laptop", dir)
 	desktop := newMachine(t, "desktop | work")
 	p := &pairing{approve: true, run: true}
-	joined, paired, jerr, perr, words := pair(t, laptop, desktop, dir, p)
+	joined, paired, words, jerr, perr := pair(t, laptop, desktop, dir, p)
 	must(t, jerr)
 	must(t, perr)
 	if p.asked[0] != "desktop | work" || p.asked[1] != "linux" {
@@ -74,7 +74,7 @@ func TestPairRefused(t *testing.T) {
 	laptop, _ := found(t, "laptop", dir)
 	desktop := newMachine(t, "desktop")
 	before := len(objects(t, dir, "keys"))
-	_, _, jerr, perr, _ := pair(t, laptop, desktop, dir, &pairing{})
+	_, _, _, jerr, perr := pair(t, laptop, desktop, dir, &pairing{})
 	told(t, jerr, problem.Refused)
 	told(t, perr, problem.Refused)
 	if _, err := os.Stat(desktop.o.Home); err == nil {
@@ -238,7 +238,7 @@ func TestApprove(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	laptop, _ := found(t, "laptop", dir)
 	desktop := newMachine(t, "desktop")
-	_, _, jerr, perr, _ := pair(t, laptop, desktop, dir, &pairing{approve: true})
+	_, _, _, jerr, perr := pair(t, laptop, desktop, dir, &pairing{approve: true})
 	must(t, jerr)
 	must(t, perr)
 	desktop.attach()
