@@ -219,7 +219,8 @@ func (s *userDir) Documents(f disk.FS) ([]Doc, error) {
 		item.NewName(s.collection, item.Tasks, "", ""), item.NewName(s.collection, item.MCP, "", "")} {
 		add(n)
 	}
-	for dir, t := range map[string]item.Type{"snippets": item.Snippets, "prompts": item.Prompts} {
+	for _, t := range []item.Type{item.Prompts, item.Snippets} { // in order: with a disk that fails it shows
+		dir := string(t)
 		es, err := f.List(path.Join(s.root, dir))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
