@@ -68,6 +68,9 @@ func guard(b []byte, items, nesting int) error {
 			var wide [8]byte
 			copy(wide[8-n:], b[:n])
 			arg, b = binary.BigEndian.Uint64(wide[:]), b[n:]
+			if major == 7 && info == 24 && arg < 32 { // RFC 8949, 3.3: such a simple value has one byte
+				return fmt.Errorf("%w: simple value %d in two bytes", ErrFormat, arg)
+			}
 		default: // reserved, or of indefinite length
 			return fmt.Errorf("%w: length %d", ErrFormat, info)
 		}

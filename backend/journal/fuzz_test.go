@@ -215,6 +215,7 @@ func FuzzSnapshot(f *testing.F) {
 func FuzzGuard(f *testing.F) {
 	f.Add(encode(sampleMain()))
 	f.Add(nested(200))
+	f.Add([]byte{0xf8, 29}) // a simple value in two bytes that has to be one
 	f.Fuzz(func(t *testing.T, b []byte) {
 		err := guard(b, 1000, 8)
 		if err != nil {
