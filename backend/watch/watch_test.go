@@ -143,7 +143,7 @@ func TestWatcher(t *testing.T) {
 		begin = time.Now()
 		for range 60 {
 			f.events <- fsnotify.Event{Name: p("mcp.json"), Op: fsnotify.Write}
-			time.Sleep(100 * time.Millisecond)
+			<-time.After(100 * time.Millisecond) // of the bubble's time
 		}
 		e = <-w.Events()
 		if took := time.Since(begin); took != 6*time.Second || !slices.Equal(e.Paths, []string{p("mcp.json")}) {

@@ -242,18 +242,17 @@ func TestCodes(t *testing.T) {
 // began after its rename.
 func TestGroupSync(t *testing.T) {
 	var g group
-	var syncs, waiting atomic.Int32
+	var syncs atomic.Int32
 	gate := make(chan struct{})
-	var all sync.WaitGroup
+	var coming, all sync.WaitGroup
+	coming.Add(50)
 	for range 50 {
 		all.Go(func() {
-			waiting.Add(1)
+			coming.Done()
 			g.sync(func() error { syncs.Add(1); <-gate; return nil })
 		})
 	}
-	for waiting.Load() < 50 {
-		time.Sleep(time.Millisecond)
-	}
+	coming.Wait()
 	close(gate)
 	all.Wait()
 	if n := syncs.Load(); n < 1 || n > 25 {
