@@ -21,4 +21,7 @@ const (
 		checkName | checkWhole | checkSize | checkBomb | checkPlace
 )
 
-func (c check) has(x check) bool { return c&x != 0 }
+// without is what tests of packages above have taken out: only they write to it.
+var without check
+
+func (c check) has(x check) bool { return c&x&^without != 0 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 
 	"plait/backend/item"
@@ -11,12 +12,24 @@ import (
 // Row 28: who can change a device's own database cuts, reorders or splices the log.
 // Then log --verify has to say so.
 func TestAttack28Log(t *testing.T) {
+	for _, a := range attack28Log() {
+		t.Run("row 28 "+a.name, func(t *testing.T) { a.try(t) })
+	}
+}
+
+type logAttack struct {
+	name  string
+	out   []hook
+	mount func(s *scene)
+}
+
+func attack28Log() []logAttack {
 	row := func(s *scene, d *device, seq uint64) string { return entryRow(item.Dot{Author: d.e.meta.Me, Seq: seq}) }
 	read := func(s *scene, key string) (r journal.Record) {
 		s.w.must(s.phone.db.View(func(tx localdb.Tx) error {
 			ok, err := getCBOR(tx, key, &r)
 			if err == nil && !ok {
-				t.Fatalf("no row %s", key)
+				s.t.Fatalf("no row %s", key)
 			}
 			return err
 		}))
@@ -24,11 +37,7 @@ func TestAttack28Log(t *testing.T) {
 	}
 	write := func(s *scene, fn func(tx localdb.Tx) error) { s.w.must(s.phone.db.Update(fn)) }
 	last := func(s *scene) uint64 { return s.phone.e.Vector()[s.laptop.e.meta.Me].Seq }
-	for _, a := range []struct {
-		name  string
-		out   []hook
-		mount func(s *scene)
-	}{
+	return []logAttack{
 		{"the end is cut off", []hook{here(checkLog)}, func(s *scene) {
 			write(s, func(tx localdb.Tx) error { return tx.Delete(row(s, s.laptop, last(s))) })
 		}},
@@ -48,7 +57,7 @@ func TestAttack28Log(t *testing.T) {
 		{"one entry is dropped", []hook{inJournal("checkSeq"), inJournal("checkPrev")}, func(s *scene) {
 			write(s, func(tx localdb.Tx) error { return tx.Delete(row(s, s.laptop, 3)) })
 		}},
-		{"two entries change places", []hook{inJournal("checkSeq"), inJournal("checkPrev"), here(checkLog)}, func(s *scene) {
+		{"two entries change places", []hook{inJournal("checkSeq"), inJournal("checkPrev")}, func(s *scene) {
 			a, b := read(s, row(s, s.laptop, 3)), read(s, row(s, s.laptop, 4))
 			write(s, func(tx localdb.Tx) error {
 				if err := setCBOR(tx, row(s, s.laptop, 3), b); err != nil {
@@ -57,7 +66,7 @@ func TestAttack28Log(t *testing.T) {
 				return setCBOR(tx, row(s, s.laptop, 4), a)
 			})
 		}},
-		{"an entry of another journal is spliced in", []hook{inJournal("checkSeq"), inJournal("checkPrev"), inJournal("checkAuthor"), here(checkLog)}, func(s *scene) {
+		{"an entry of another journal is spliced in", []hook{inJournal("checkSeq"), inJournal("checkPrev"), inJournal("checkAuthor")}, func(s *scene) {
 			r := read(s, row(s, s.tablet, 1))
 			write(s, func(tx localdb.Tx) error { return setCBOR(tx, row(s, s.laptop, 2), r) })
 		}},
@@ -66,35 +75,37 @@ func TestAttack28Log(t *testing.T) {
 			r.Payload[len(r.Payload)/2] ^= 1
 			write(s, func(tx localdb.Tx) error { return setCBOR(tx, row(s, s.laptop, 2), r) })
 		}},
-	} {
-		t.Run("row 28 "+a.name, func(t *testing.T) {
-			s := newScene(t, &attack{third: true, plain: true})
-			s.tablet.write("User/settings.json", `{"a": 1}`)
-			s.tablet.mustSync()
-			s.phone.mustSync()
-			sound := func() bool {
-				cs, err := s.phone.e.VerifyLog()
-				s.w.must(err)
-				for _, c := range cs {
-					if c.Err != nil && c.Device == s.laptop.e.Device() {
-						return false
-					}
-				}
-				return true
+	}
+}
+
+func (a *logAttack) try(t *testing.T) {
+	s := newScene(t, &attack{third: true, plain: true})
+	s.tablet.write("User/settings.json", `{"a": 1}`)
+	s.tablet.mustSync()
+	s.phone.mustSync()
+	sound := func() bool {
+		cs, err := s.phone.e.VerifyLog()
+		s.w.must(err)
+		for _, c := range cs {
+			if c.Err != nil && c.Device == s.laptop.e.Device() {
+				return false
 			}
-			if !sound() {
-				t.Fatal("the log does not verify as it is")
-			}
-			a.mount(s)
-			if sound() {
-				t.Error("the log verifies")
-			}
-			hooked(s, a.out, func() bool {
-				if !sound() {
-					t.Error("it is another check that holds: this proves nothing")
-				}
-				return true
-			})
-		})
+		}
+		return true
+	}
+	if !sound() {
+		t.Fatal("the log does not verify as it is")
+	}
+	a.mount(s)
+	if sound() {
+		t.Error("the log verifies")
+	}
+	if !hooked(s, a.out, sound) {
+		t.Error("it is another check that holds: this proves nothing")
+	}
+	for i, h := range a.out {
+		if rest := slices.Delete(slices.Clone(a.out), i, i+1); len(rest) > 0 && hooked(s, rest, sound) {
+			t.Errorf("the log verifies with %s in, too: that is not what holds it off", h.name)
+		}
 	}
 }

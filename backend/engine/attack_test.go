@@ -22,18 +22,20 @@ import (
 // It is made twice. With all checks in it must fail: what the victim is told is as
 // stated, it shows nothing that nobody wrote, and once the store is honest again (or
 // the hostile member is revoked) it goes on by itself. With the checks in out taken
-// out it must succeed, or it would prove nothing.
+// out it must succeed, or it would prove nothing; with any one of them in it must not,
+// or that one would hold nothing off.
 type attack struct {
 	row    int
 	name   string
 	mount  func(s *scene)                // what the attacker does
 	won    func(s *scene, r *Round) bool // whether it worked
-	out    []hook                        // the checks that hold it off
-	below  string                        // instead: the test of a lower package that takes the check out
+	out    []hook                        // the checks that hold it off, each by itself
+	cannot string                        // instead: why it can't succeed whatever is taken out
 	code   string                        // what the victim is told; "": nothing, it is passed over
 	object string                        // prefix of the object named
 	device func(s *scene) *device        // the device named; nil: none
 	member bool                          // a paired device is hostile: it is revoked in the end
+	store  bool                          // and the store with it
 	third  bool                          // the scene has a third device, a tablet
 	trusts bool                          // the tablet may change what runs elsewhere
 	scar   bool                          // two histories of a revoked device leave traces: only that all go on is asked
@@ -187,22 +189,23 @@ func (s *scene) wrote() memstore.Snapshot {
 	return out
 }
 
-// run makes the attack once.
-func (a *attack) run(t *testing.T, armed bool) (won bool) {
-	if !armed {
-		a.take(nil, true)
-		defer a.take(nil, false)
+// run makes the attack once, with some checks out; with all in, it also says what is wrong.
+func (a *attack) run(t *testing.T, out []hook) (won bool) {
+	take := func(s *scene, off bool) {
+		for _, h := range out {
+			h.take(s, off)
+		}
 	}
+	take(nil, true)
+	defer take(nil, false)
 	s := newScene(t, a)
 	a.mount(s)
 	s.mounted = s.w.bucket.Snapshot()
-	if !armed {
-		a.take(s, true)
-		defer a.take(s, false)
-	}
+	take(s, true)
+	defer take(s, false)
 	s.before = s.phone.files()
 	r, err := s.phone.sync(RoundOptions{})
-	if !armed {
+	if len(out) > 0 {
 		return err != nil || a.won(s, r)
 	}
 	if err != nil {
@@ -217,12 +220,6 @@ func (a *attack) run(t *testing.T, armed bool) (won bool) {
 	}
 	s.heal(a)
 	return false
-}
-
-func (a *attack) take(s *scene, out bool) {
-	for _, h := range a.out {
-		h(s, out)
-	}
 }
 
 // told checks what the victim was told.
@@ -285,6 +282,11 @@ func valueLanes(d merge.Doc) map[item.Key]item.Value {
 // heal makes the store honest again, and lets everybody go on by themselves.
 func (s *scene) heal(a *attack) {
 	s.t.Helper()
+	if a.store {
+		whole := maps.Clone(s.honest)
+		maps.Copy(whole, s.wrote())
+		s.w.bucket.Restore(whole)
+	}
 	if a.member {
 		s.revoke(s.tablet, a.scar)
 		return
@@ -330,20 +332,24 @@ func (s *scene) converge(devices []*device, scar bool) {
 	}
 }
 
+// runAttacks makes each attack with all checks, without those that hold it off, and
+// with each of those put back alone: where several hold, any one of them does.
 func runAttacks(t *testing.T, attacks []attack) {
 	t.Helper()
 	for i := range attacks {
 		a := &attacks[i]
 		t.Run(fmt.Sprintf("row %d %s", a.row, a.name), func(t *testing.T) {
-			a.run(t, true)
-			if a.below != "" && !hasTest(t, a.below) {
-				t.Errorf("there is no test %s", a.below)
-			}
-			if t.Failed() || a.below != "" {
+			a.run(t, nil)
+			if t.Failed() || a.cannot != "" {
 				return
 			}
-			if !a.run(t, false) {
-				t.Error("the attack fails even without the check: it proves nothing")
+			if !a.run(t, a.out) {
+				t.Error("the attack fails even without the checks: it proves nothing")
+			}
+			for i, h := range a.out {
+				if rest := slices.Delete(slices.Clone(a.out), i, i+1); len(rest) > 0 && a.run(t, rest) {
+					t.Errorf("the attack succeeds with %s in, too: that is not what holds it off", h.name)
+				}
 			}
 		})
 	}

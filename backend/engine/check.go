@@ -30,6 +30,7 @@ const (
 	checkSnapSame               // a snapshot is what the journals say before it is countersigned
 	checkClock                  // a clock far ahead is not adopted
 	checkLog                    // a journal here ends where its device signed
+	checkThere                  // a segment that a head names is in the store
 	checks
 )
 

@@ -447,6 +447,8 @@ func (e *Engine) segment(ctx context.Context, ref journal.Ref) (*journal.Segment
 	}
 	obj, err := e.cfg.Store.Get(ctx, name)
 	switch {
+	case errors.Is(err, driver.NotFound) && !checkThere.fails(true):
+		return &journal.Segment{}, nil, nil
 	case errors.Is(err, driver.NotFound):
 		return bad("incomplete", err)
 	case errors.Is(err, store.Changed), errors.Is(err, store.TooLarge):
@@ -612,6 +614,12 @@ func (e *Engine) settleHeads(heads []*fetched, p *pulled) error {
 		by  journal.HeadName
 	}
 	missing := map[item.Author]claim{}
+	// What of a revoked device counts hangs on what these say.
+	for _, f := range heads {
+		if f.head != nil {
+			e.heads[f.head.Author] = newHeadRow(f)
+		}
+	}
 	err := e.commit(func(tx localdb.Tx) error {
 		for _, f := range heads {
 			if f.head == nil {
@@ -662,13 +670,6 @@ func (e *Engine) settleHeads(heads []*fetched, p *pulled) error {
 		by := missing[a].by
 		p.bad = append(p.bad, &Bad{Code: "incomplete", Device: a.Device, Object: by.String(),
 			Detail: fmt.Sprintf("%s saw entry %d of it, and the store shows %d", e.DeviceName(by.Author.Device), missing[a].seq, e.meta.Vector[a].Seq)})
-	}
-	if e.heads != nil {
-		for _, f := range heads {
-			if f.head != nil {
-				e.heads[f.head.Author] = newHeadRow(f)
-			}
-		}
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ const (
 	checkFork                 // nor sideways
 	checkEnd                  // a journal reaches as far as its head says
 	checkLast                 // a snapshot ends where its writer ended it
+	checkAlone                // what is likely secret is compressed alone
 	checks
 )
 

@@ -81,7 +81,7 @@ type packer struct {
 
 func (p *packer) write(w *item.Write, depth *uint8) (wireWrite, error) {
 	switch v := &w.Value; {
-	case len(w.Item) > MaxName, len(w.Key.Path) > MaxPath, len(v.Data) > MaxValue:
+	case checkSize.fails(len(w.Item) > MaxName || len(w.Key.Path) > MaxPath || len(v.Data) > MaxValue):
 		return wireWrite{}, fmt.Errorf("%w: item name of %d, path of %d, value of %d bytes", ErrLimit, len(w.Item), len(w.Key.Path), len(v.Data))
 	case w.Time > MaxTime:
 		return wireWrite{}, fmt.Errorf("%w: clock %d", ErrLimit, w.Time)

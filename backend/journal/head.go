@@ -170,11 +170,11 @@ func (o Opener) head(name HeadName, object []byte, key ed25519.PublicKey) (*Head
 	if err := named(object, name.Hash, MaxHead); err != nil {
 		return nil, err
 	}
-	if len(object) < ed25519.SignatureSize || len(key) != ed25519.PublicKeySize {
+	if len(object) < ed25519.SignatureSize {
 		return nil, ErrFormat
 	}
 	signature, sealed := object[:ed25519.SignatureSize], object[ed25519.SignatureSize:]
-	if checkSigned.fails(!ed25519.Verify(key, signed(sealed), signature)) {
+	if checkSigned.fails(len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, signed(sealed), signature)) {
 		return nil, ErrSignature
 	}
 	plain, err := o.open(seal.Head, bind(name.Author, name.N), sealed)

@@ -16,13 +16,18 @@ import (
 // Members that want does not have go, with the comments they own. Comments of members
 // that want does not have are left out, and so is {} or [] at a path that has members.
 // Of a value and members below it the value wins. It fails with a *SyntaxError,
-// ErrTooDeep or ErrTooLarge for current, ErrAtoms for want.
+// ErrTooDeep or ErrTooLarge for current, ErrTooDeep or ErrAtoms for want.
 func Render(t item.Type, current []byte, want map[item.Key]item.Value, o Options) ([]byte, error) {
 	if !structured(t) {
 		if v, ok := want[item.Key{}]; ok && v.Kind == item.Text {
 			return v.Data, nil
 		}
 		return nil, nil
+	}
+	for k := range want { // before laying it out takes minutes
+		if jsonc.TooDeep(strings.Count(k.Path, "/")) {
+			return nil, ErrTooDeep
+		}
 	}
 	cur, err := cut(t, current, o, nil)
 	if err != nil {

@@ -211,7 +211,7 @@ func (p *parser) value(key, keyEnd int32) error {
 	}
 	switch c := p.s[p.i]; c {
 	case '{', '[':
-		if p.depth++; p.depth > MaxDepth {
+		if p.depth++; p.depth > maxDepth {
 			return ErrTooDeep
 		}
 		n.Kind = Object

@@ -33,6 +33,12 @@ const (
 	maxErrors = 100
 )
 
+// maxDepth is MaxDepth; only attack tests write to it.
+var maxDepth = MaxDepth
+
+// TooDeep says whether what lies below so many containers would not be read.
+func TooDeep(containers int) bool { return containers > maxDepth }
+
 var (
 	ErrTooDeep  = fmt.Errorf("nested deeper than %d levels", MaxDepth)
 	ErrTooLarge = errors.New("larger than 64 MB")
