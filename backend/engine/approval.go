@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"slices"
 
 	"plait/backend/item"
@@ -119,10 +122,30 @@ type Held struct {
 	Here, There item.Value
 }
 
-// Held lists what of an item waits for approval.
-func (e *Engine) Held(n item.Name) ([]Held, error) {
-	_, held, err := e.held(n)
-	return held, err
+// Held lists what of an item waits for approval. as stands for exactly these writes
+// and values: whoever approved what was shown compares it before Approve. "": none wait.
+func (e *Engine) Held(n item.Name) (held []Held, as string, err error) {
+	dots, held, err := e.held(n)
+	if err != nil || len(dots) == 0 {
+		return held, "", err
+	}
+	dots = slices.Clone(dots)
+	slices.SortFunc(dots, item.Dot.Compare)
+	h := sha256.New()
+	part := func(b []byte) {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
+		h.Write(b)
+	}
+	for _, d := range slices.Compact(dots) {
+		part([]byte(d.String()))
+	}
+	for _, x := range held { // in order of layers and keys
+		part([]byte{byte(x.Key.Lane), byte(x.There.Kind)})
+		part([]byte(x.Key.Path))
+		part(x.There.Data)
+	}
+	// 80 bits: who writes what waits could find two contents of one shorter sum.
+	return held, hex.EncodeToString(h.Sum(nil)[:10]), nil
 }
 
 func (e *Engine) held(n item.Name) (dots []item.Dot, held []Held, err error) {

@@ -84,6 +84,7 @@ const (
 	Catch      Code = "catch"       // the safety catch
 	Conflict   Code = "conflict"    // choices wait
 	Approval   Code = "approval"    // waits for `plait approve`
+	Outdated   Code = "outdated"    // what waits is not what was shown
 	BadName    Code = "bad-name"    // a name that no file on this system can have
 	Clash      Code = "clash"       // two names are one file on this system
 )
@@ -161,7 +162,8 @@ var table = map[Code]words{
 	OddFile:    {"Something that is not a regular file stands there. It was left as it is.", "Move it away, or keep it out of the folder."},
 	Catch:      {"A great deal is gone from here at once. Nothing of that was recorded or sent.", "If you removed it on purpose, run `plait sync --accept-removals`. If not, put it back, or `plait restore` it."},
 	Conflict:   {"Choices wait; everything else is in sync.", "`plait conflicts` shows them, `plait resolve` decides."},
-	Approval:   {"Another device changed what runs on this one. It waits and has no effect yet.", "Look at it with `plait diff ITEM`, then `plait approve ITEM`."},
+	Approval:   {"Another device changed what runs on this one. It waits and has no effect yet.", "Look at it with `plait approve ITEM --dry-run`, which says how to approve it."},
+	Outdated:   {"What waits is not what was shown: it changed since. Nothing was approved.", "Look at it again with `plait approve ITEM --dry-run`."},
 	BadName:    {"A name can't be a file's on this system. It is kept in the vault.", "Rename it on the device that it comes from."},
 	Clash:      {"Two names are one file on this system. Both are kept in the vault.", "Rename one of them."},
 

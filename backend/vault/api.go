@@ -338,6 +338,7 @@ type RestoredItem struct {
 type Approved struct {
 	Item    string   `json:"item"`
 	Changes []Change `json:"changes"` // of this device's files
+	As      string   `json:"as"`      // stands for exactly these changes; empty: nothing waits
 	Done    bool     `json:"done"`
 	Applied bool     `json:"applied"` // whether this device's files have it already
 }

@@ -162,22 +162,30 @@ func (v *Vault) RevokeDevice(ctx context.Context, device string) (Revoked, error
 }
 
 // Approve lets what another device wrote into an item that makes code run take
-// effect here. With dryRun it only says what that would be.
-func (v *Vault) Approve(ctx context.Context, name string, dryRun bool) (a Approved, err error) {
+// effect here: what was shown as as (Approved.As), and nothing that came since.
+// With as empty it only says what waits. Code: outdated.
+func (v *Vault) Approve(ctx context.Context, name, as string) (a Approved, err error) {
 	a.Item, a.Changes = name, []Change{}
 	n, err := v.known(name)
 	if err != nil {
 		return a, err
 	}
-	held, err := v.eng.Held(n)
+	held, now, err := v.eng.Held(n)
 	if err != nil {
 		return a, err
 	}
+	a.As = now
 	for _, h := range held {
 		a.Changes = append(a.Changes, Change{Path: path(h.Key), Label: merge.Label(n.Type(), h.Key), Before: show(h.Here), After: show(h.There)})
 	}
-	if dryRun {
+	switch {
+	case as == "":
 		return a, nil
+	case now == "": // approved already, or taken back
+		return a, nil
+	case as != now:
+		return a, &problem.Error{Code: problem.Outdated, Message: "What waits of " + name + " is not what was shown: it changed since. Nothing was approved.",
+			Hint: "Look again with `plait approve " + name + " --dry-run`."}
 	}
 	count, err := v.eng.Approve(n)
 	if err != nil || count == 0 {

@@ -254,19 +254,30 @@ func TestApprove(t *testing.T) {
 	if !slices.Contains(st.Approvals, "default/tasks") {
 		t.Errorf("status %+v", st)
 	}
-	if _, err := laptop.v.Approve(bg, "default/tasks", true); err != nil {
-		t.Error(err)
-	}
+	shown, err := laptop.v.Approve(bg, "default/tasks", "")
+	must(t, err)
 	if got := laptop.read("tasks.json"); strings.Contains(got, "make") {
 		t.Errorf("a dry run had effect: %s", got)
 	}
-	_, err = laptop.v.Approve(bg, "default/tasks", false)
+	desktop.write("tasks.json", `{"version": "2.0.0", "tasks": [{"label": "build", "command": "make install"}]}`)
+	desktop.sync()
+	laptop.sync()
+	told(t, errOf(laptop.v.Approve(bg, "default/tasks", shown.As)), problem.Outdated, "changed since")
+	if got := laptop.read("tasks.json"); strings.Contains(got, "make") {
+		t.Errorf("what was not shown runs: %s", got)
+	}
+	shown, err = laptop.v.Approve(bg, "default/tasks", "")
 	must(t, err)
+	done, err := laptop.v.Approve(bg, "default/tasks", shown.As)
+	must(t, err)
+	if !done.Done {
+		t.Errorf("%+v", done)
+	}
 	laptop.sync()
 	if got := laptop.read("tasks.json"); !strings.Contains(got, "make") {
 		t.Errorf("approved, and it has %s", got)
 	}
-	told(t, errOf(laptop.v.Approve(bg, "default/nothing", false)), problem.UnknownItem)
+	told(t, errOf(laptop.v.Approve(bg, "default/nothing", "")), problem.UnknownItem)
 }
 
 func TestConflictAndHistory(t *testing.T) {

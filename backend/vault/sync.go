@@ -101,7 +101,7 @@ func (v *Vault) approvalsInto(res *SyncResult) error {
 		return err
 	}
 	for _, n := range asked {
-		held, err := v.eng.Held(n)
+		held, _, err := v.eng.Held(n)
 		if err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func (v *Vault) approvalsInto(res *SyncResult) error {
 		}
 		res.Waiting = append(res.Waiting, Waiting{Item: string(n), Code: string(problem.Approval),
 			Reason: "it makes programs run, and was changed elsewhere: " + strings.Join(labels, ", "),
-			Hint:   "Look with `plait approve " + string(n) + " --dry-run`; without --dry-run it takes effect here."})
+			Hint:   "Look with `plait approve " + string(n) + " --dry-run`, which says how it takes effect here."})
 	}
 	return nil
 }

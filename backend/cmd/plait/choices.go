@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"plait/backend/problem"
 	"plait/backend/vault"
 )
 
@@ -111,26 +112,51 @@ this operating system, or shared by all.`,
 
 func (c *cli) approveCommand() *cobra.Command {
 	var dryRun bool
+	var as string
 	cmd := &cobra.Command{
 		Use:   "approve ITEM",
 		Short: "Lets another device's change to what runs here take effect",
 		Long: `Tasks, MCP servers and terminal profiles make programs run. What a device that may
-not change them wrote there waits, without effect, until it is approved here.`,
-		Example: `  plait approve default/tasks --dry-run
-  plait approve default/tasks`,
+not change them wrote there waits, without effect, until it is approved here.
+
+What is approved is what was shown, and nothing that arrived since: on a terminal the
+changes are shown, and asked about. Elsewhere --dry-run shows them with a value that
+stands for them, which --as takes.`,
+		Example: `  plait approve default/tasks
+  plait approve default/tasks --dry-run
+  plait approve default/tasks --as 0f1e2d3c4b5a69788796`,
 		Args:              takes(1, 1),
 		ValidArgsFunction: c.complete(1, itemNames),
 		RunE: c.do(func(ctx context.Context, args []string) error {
 			return c.withVault(ctx, func(v *vault.Vault) error {
-				a, err := v.Approve(ctx, args[0], dryRun)
+				a, err := v.Approve(ctx, args[0], as)
 				if err != nil {
 					return err
+				}
+				if as == "" && !dryRun && a.As != "" {
+					if !c.inTerm || c.json {
+						return &problem.Error{Code: problem.Usage, Message: "Say which changes you approve. Nothing was changed.",
+							Hint: "Look with `plait approve " + shellQuote(args[0]) + " --dry-run`: it prints the value that --as takes."}
+					}
+					c.say("%s", c.paint(bold, line(a.Item)))
+					c.tellChanges(a.Changes)
+					yes, err := c.ask("Let this take effect here?")
+					if err != nil {
+						return err
+					}
+					if !yes {
+						c.say("Nothing was changed.")
+						return nil
+					}
+					if a, err = v.Approve(ctx, args[0], a.As); err != nil {
+						return err
+					}
 				}
 				if c.json {
 					a.Changes = changesJSON(a.Changes)
 					return c.printJSON(a)
 				}
-				if len(a.Changes) == 0 {
+				if a.As == "" {
 					c.say("Nothing of %s waits for approval.", a.Item)
 					return nil
 				}
@@ -138,7 +164,7 @@ not change them wrote there waits, without effect, until it is approved here.`,
 				c.tellChanges(a.Changes)
 				switch {
 				case !a.Done:
-					c.say("\nNothing was changed. To let it take effect here: plait approve %s", shellQuote(a.Item))
+					c.say("\nNothing was changed. To let it take effect here: plait approve %s --as %s", shellQuote(a.Item), a.As)
 				case a.Applied:
 					c.say("\n%s approved, and written to your files.", capital(count(len(a.Changes), "change")))
 				default:
@@ -149,5 +175,7 @@ not change them wrote there waits, without effect, until it is approved here.`,
 		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only show what would take effect")
+	cmd.Flags().StringVar(&as, "as", "", "approve the changes that --dry-run showed with this `VALUE`, and no others")
+	cmd.MarkFlagsMutuallyExclusive("dry-run", "as")
 	return cmd
 }

@@ -51,7 +51,7 @@ var commands = map[string]string{
 	"devices":        "",
 	"devices rename": "",
 	"devices revoke": "",
-	"approve":        "",
+	"approve":        "as",
 	"log":            "verify export",
 	"doctor":         "store",
 	"export":         "",

@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 //
 //	plait ARG...         runs the program; 1 plait ... or 2 plait ... where it ends with that status
 //	bg plait ARG...      starts it; wait takes its end, status and output; interrupt is Ctrl-C
-//	grab NAME REGEXP     waits until what runs in the background prints a match; $NAME is its first group
+//	grab NAME REGEXP     waits until what runs in the background prints a match, or takes the last command's; $NAME is its first group
 //	stdout REGEXP        the last output matches (! stdout: does not); stderr likewise
 //	json PATH VALUE      the last output, as JSON, has VALUE at PATH (a.0.b; * is any, # before it the length); errjson: the error output
 //	same A B             two files are equal byte for byte
@@ -385,11 +385,20 @@ func (s *script) start(args []string) error {
 	return nil
 }
 
-// grab reads what runs in the background until it has printed a match.
+// grab reads what runs in the background until it has printed a match; where nothing
+// does, it takes one from what the last command printed.
 func (s *script) grab(name, pattern string) error {
 	re, err := regexp.Compile(pattern)
 	if err != nil {
 		return err
+	}
+	if s.bg == nil {
+		m := re.FindSubmatch(s.stdout)
+		if m == nil {
+			return fmt.Errorf("no match in:\n%s", s.stdout)
+		}
+		s.vars[name] = string(m[min(1, len(m)-1)])
+		return nil
 	}
 	buf := make([]byte, 4096)
 	for {
