@@ -11,6 +11,7 @@ import (
 	"plait/backend/disk"
 	"plait/backend/item"
 	"plait/backend/localdb"
+	"plait/backend/state"
 	"plait/backend/store"
 	"plait/backend/store/driver"
 )
@@ -150,9 +151,33 @@ func (e *Engine) readAll(ctx context.Context, todo []*look, o *observed) error {
 	return nil
 }
 
+// asMerged takes a file up that still holds what was merged into it: nobody wrote that,
+// so its chunks are to be in no pack, or every device would send them.
+func (e *Engine) asMerged(ctx context.Context, l *look) (bool, error) {
+	if !l.had || !l.row.present || l.info.Size <= SmallFile || l.info.Size > maxMergedFile || e.meta.Doubt || l.rep.intents[l.item] != nil {
+		return false, nil
+	}
+	basis, err := e.basisOf(l.rep, l.item)
+	if err != nil {
+		return false, stop(err)
+	}
+	v := basis[theFile].Value
+	if v.Kind != item.Blob || len(v.Large.Chunks) > 0 || v.Large.Size != l.info.Size {
+		return false, nil
+	}
+	if err := e.glance(ctx, l); err != nil {
+		return false, err
+	}
+	l.fresh = state.Same(l.item.Type(), theFile, l.atoms[theFile], v) // also in its mode
+	return l.fresh, nil
+}
+
 // readFile reads a file of any size.
 func (e *Engine) readFile(ctx context.Context, l *look, o *observed) error {
 	l.read = e.cfg.Clock()
+	if merged, err := e.asMerged(ctx, l); merged || err != nil {
+		return err
+	}
 	if l.info.Size <= SmallFile {
 		raw, info, err := e.cfg.FS.Read(l.path, SmallFile)
 		if errors.Is(err, disk.ErrTooLarge) {

@@ -8,6 +8,8 @@ import (
 	"plait/backend/journal"
 	"plait/backend/localdb"
 	"plait/backend/state"
+	"plait/backend/store"
+	"plait/backend/store/driver"
 )
 
 // applyCode says what an entry that can't be applied is a sign of.
@@ -89,7 +91,9 @@ func (e *Engine) sameHistory(tx localdb.Tx, a item.Author, t item.Tip) (bool, er
 
 // foreignOwn leaves out of a listing what only bears this device's name, newest
 // first, and says what that was. What this device did sign stays: another copy of it
-// is in use, or it lost what it wrote.
+// is in use, or it lost what it wrote. So does what is not what it is named for, or
+// can't be had: nobody can tell whether this device put it there before it was damaged,
+// and to go on under the same incarnation would use its dots twice (E6).
 func (e *Engine) foreignOwn(ctx context.Context, l *listing) ([]*Bad, error) {
 	c, out, err := e.loadCursor()
 	if err != nil {
@@ -106,7 +110,14 @@ func (e *Engine) foreignOwn(ctx context.Context, l *listing) ([]*Bad, error) {
 		if err != nil {
 			return bads, err
 		}
-		if bad == nil || !checkOwnSigned.fails(bad.Code == "changed" || bad.Code == "incomplete") || errors.Is(bad.Err, journal.ErrKey) {
+		if bad == nil || errors.Is(bad.Err, journal.ErrKey) {
+			break
+		}
+		if errors.Is(bad.Err, store.Changed) || errors.Is(bad.Err, driver.NotFound) {
+			bads = append(bads, bad)
+			break
+		}
+		if !checkOwnSigned.fails(bad.Code == "changed") {
 			break
 		}
 		bad.Detail = "it bears this device's name, and this device did not write it"

@@ -289,26 +289,29 @@ func (e *Engine) loadHeads() error {
 	})
 }
 
-// seenByAll says whether every live device has applied the entry.
+// seenByAll says whether every live device has applied the entry, and in each of its
+// incarnations: a former one may go on in a copy of the device, of which nobody can tell
+// whether it is in use. (So after a copy, or a backup that was put back, what was
+// replaced later stays in state until the device is revoked.)
 func (e *Engine) seenByAll(d item.Dot) bool {
 	for _, m := range e.ring.Live() {
+		seen := m.Device == d.Author.Device
 		if m.Device == e.meta.Me.Device {
 			if !e.meta.Vector.Covers(d) {
 				return false
 			}
-			continue
+			seen = true
 		}
-		if m.Device == d.Author.Device {
-			continue
-		}
-		covered := false
 		for a, h := range e.heads {
-			if a.Device == m.Device && h.Vector.Covers(d) {
-				covered = true
-				break
+			if a.Device != m.Device || a == e.meta.Me {
+				continue
 			}
+			if a != d.Author && !h.Vector.Covers(d) {
+				return false
+			}
+			seen = true
 		}
-		if !covered {
+		if !seen {
 			return false
 		}
 	}

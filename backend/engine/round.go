@@ -254,7 +254,11 @@ func (e *Engine) pullInto(ctx context.Context, l *listing, r *Round) error {
 	}
 	if p != nil {
 		r.Pulled += len(p.items)
-		r.Bad = append(r.Bad, p.bad...)
+		for _, b := range p.bad {
+			if !slices.ContainsFunc(r.Bad, b.same) {
+				r.Bad = append(r.Bad, b)
+			}
+		}
 		if err == nil {
 			err = e.warn(r, before, p.from)
 		}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"plait/backend/item"
@@ -36,7 +37,7 @@ func (s *sim) resolve(m *machine) {
 		m.note("can't choose: %v", err)
 		return
 	}
-	m.note("resolves %s %s: %d writes", o.Item, o.Label, len(ws))
+	m.did("edit: choice", fmt.Sprintf("%s %s: %d writes", o.Item, o.Label, len(ws)))
 	s.must(m.e.Decide(ws, "resolved"))
 	if s.chance(0.5) {
 		m.applyNow()
@@ -56,7 +57,7 @@ func (m *machine) applyNow() {
 func (s *sim) setStrategy(m *machine) {
 	what := pick(s, []string{"settings", "snippets", "files", "prompts", "default/keybindings/linux", "default/settings", "default"})
 	how := pick(s, []state.Strategy{state.Merge, state.Merge, state.Latest, state.Local, state.Remote, state.Manual})
-	m.note("strategy of %s: %s", what, how)
+	m.did("edit: strategy", what+" "+string(how))
 	s.must(m.e.SetStrategy(what, how))
 }
 
@@ -73,7 +74,7 @@ func (s *sim) overlay(m *machine) {
 	to := pick(s, []string{"device", "os", "shared", "shared"})
 	found, err := m.e.Overlay(n, p, to)
 	s.must(err)
-	m.note("lays %s over %s: %v", p, to, found)
+	m.did("edit: overlay", fmt.Sprintf("%s over %s: %v", p, to, found))
 	if s.chance(0.5) {
 		m.applyNow()
 	}
@@ -112,7 +113,7 @@ func (s *sim) restoreVersion(m *machine) {
 		m.note("can't bring back: %v", err)
 		return
 	}
-	m.note("restores %s to %s: %d writes", n, p.Entry.Dot(), len(ws))
+	m.did("edit: rollback", fmt.Sprintf("%s to %s: %d writes", n, p.Entry.Dot(), len(ws)))
 	s.must(m.e.Restore(ws, "restored"))
 	if s.chance(0.5) {
 		m.applyNow()

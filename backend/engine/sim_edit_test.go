@@ -154,9 +154,13 @@ func (s *sim) editAtoms(t item.Type, want map[item.Key]item.Value) {
 		v = fmt.Appendf(nil, "%q", s.fresh())
 	}
 	k := item.Key{Path: p.String()}
-	if _, there := want[k]; there && s.chance(0.25) {
+	old, there := want[k]
+	if there && s.chance(0.25) {
 		delete(want, k)
 		return
+	}
+	if there && len(old.Data) > 0 && jsonType(old.Data[0]) != jsonType(v[0]) {
+		s.did("edit: type of a value")
 	}
 	for o := range want {
 		if o.Lane == item.LaneValue && (strings.HasPrefix(o.Path, k.Path+"/") || o.Path != "" && strings.HasPrefix(k.Path, o.Path+"/")) {
@@ -164,6 +168,17 @@ func (s *sim) editAtoms(t item.Type, want map[item.Key]item.Value) {
 		}
 	}
 	want[k] = item.Value{Kind: item.JSON, Data: v}
+}
+
+// jsonType says by its first byte what a value is.
+func jsonType(c byte) byte {
+	switch c {
+	case '{', '[', '"', 'n':
+		return c
+	case 't', 'f':
+		return 't'
+	}
+	return '0'
 }
 
 func (s *sim) comment(raw []byte) []byte {
@@ -222,8 +237,13 @@ func (s *sim) editFile(m *machine) {
 	case have && s.chance(0.06):
 		mode := pick(s, []uint32{0o644, 0o755})
 		s.tick(time.Second)
+		was, err := m.fs.Stat(p)
 		m.fs.SetMode(p, 0o644|(0o111&fsMode(mode)))
 		m.note("%s mode %o", p, mode)
+		if err == nil && was.Mode&0o100 == fsMode(mode)&0o100 {
+			return // and nobody changed anything
+		}
+		m.did("edit: mode", p)
 		m.remember(m.notes(), fileItem(rel), p, raw, true, raw, true)
 		return
 	case have && s.chance(0.6) && !bytes.Contains(raw, []byte{0}):
@@ -258,6 +278,7 @@ func (s *sim) bigFile(m *machine) {
 	} else {
 		raw = slices.Insert(raw, s.r.IntN(len(raw)+1), []byte(s.fresh())...)
 	}
+	m.did("edit: big file", p)
 	m.save(m.notes(), fileItem("big.bin"), raw, true)
 }
 
@@ -265,6 +286,7 @@ func (s *sim) removeSomething(m *machine) {
 	if s.chance(0.5) {
 		rel := pick(s, fileNames)
 		if _, have := m.fs.Content(path.Join(m.notes().Root(), rel)); have {
+			m.did("edit: remove", rel)
 			m.save(m.notes(), fileItem(rel), nil, false)
 		}
 		return
@@ -274,6 +296,7 @@ func (s *sim) removeSomething(m *machine) {
 	n := item.Name("default/" + doc.item)
 	p, _, _ := src.Locate(n)
 	if _, have := m.fs.Content(p); have && m.broken[p] == nil {
+		m.did("edit: remove", p)
 		m.save(src, n, nil, false)
 	}
 }
@@ -287,7 +310,7 @@ func (s *sim) renameFile(m *machine) {
 	}
 	old, over := m.fs.Content(path.Join(root, to))
 	m.fs.Lock(path.Join(root, from), false)
-	m.note("%s becomes %s", from, to)
+	m.did("edit: rename", from+" becomes "+to)
 	m.remember(m.notes(), fileItem(from), path.Join(root, from), raw, true, nil, false)
 	m.fs.Move(path.Join(root, from), path.Join(root, to))
 	m.remember(m.notes(), fileItem(to), path.Join(root, to), old, over, raw, true)

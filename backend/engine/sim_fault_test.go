@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"context"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -11,8 +11,6 @@ import (
 	"plait/backend/disk"
 	"plait/backend/item"
 	"plait/backend/localdb"
-	"plait/backend/store"
-	"plait/backend/store/driver"
 )
 
 // What goes wrong.
@@ -48,81 +46,106 @@ func (s *sim) syncWhileSaving(m *machine) {
 	m.saving = nil
 }
 
-// syncOnBadDisk lets operations on the person's files fail.
+// syncOnBadDisk lets operations on the person's files fail, or what else lies on that disk.
 func (s *sim) syncOnBadDisk(m *machine) {
 	p := pick(s, []float64{0.02, 0.2, 1})
 	ops, err := "write create mkdir sync", error(disk.ErrFull)
-	switch s.r.IntN(3) {
+	switch s.r.IntN(5) {
 	case 0:
 		ops, err = "read open stat list lstat", disk.ErrBroken
 	case 1:
 		ops, err = "rename exchange link unlink open", disk.ErrLocked
+	case 2:
+		err = disk.ErrBroken
+	case 3:
+		s.syncOnBadDatabase(m)
+		return
 	}
+	what := map[error]string{disk.ErrFull: "full", disk.ErrBroken: "broken", disk.ErrLocked: "locked"}[err]
 	m.bad = true
-	m.fs.SetFault(func(op, _ string) error {
+	m.fs.SetFault(func(op, path string) error {
 		if strings.Contains(ops, op) && s.chance(p) {
-			return err
+			m.did("disk: "+what, op+" "+path)
+			return s.diskError(err)
 		}
 		return nil
 	})
+	if err == disk.ErrFull && s.chance(0.5) {
+		m.badPack = err
+	}
 	m.note("disk: %s fail with %v, %.2f", ops, err, p)
 	m.round(RoundOptions{})
 	m.fs.SetFault(nil)
-	m.bad = false
+	m.badPack, m.bad = nil, false
 }
 
-func (s *sim) badNetwork(m *machine) {
-	o := store.FaultOptions{Sleep: func(_ context.Context, d time.Duration) error { s.tick(d); return nil }}
-	p := pick(s, []float64{0.05, 0.3})
-	switch s.r.IntN(8) {
-	case 0:
-		o.Down = pick(s, []driver.Code{driver.Transient, driver.Denied})
-	case 1:
-		o.NoPut = driver.Full
-	case 2:
-		o.Before, o.Lost = p, p
-	case 3:
-		o.Lost = p
-	case 4:
-		o.Hide, o.Delay = p, 40
-	case 5:
-		o.Stale = p
-	case 6:
-		o.Throt, o.Slow = p, p
-	case 7:
-		o.Hide, o.Stale, o.Lost, o.Before, o.Delay = p/2, p/2, p/2, p/2, 40
+// syncOnBadDatabase lets transactions fail: of a full disk, after which the engine goes
+// on; or of a broken one, after which nobody knows whether the last is there, and a new
+// process has to look.
+func (s *sim) syncOnBadDatabase(m *machine) {
+	full, p := s.chance(0.5), pick(s, []float64{0.02, 0.2, 1})
+	broken := false
+	m.bad = true
+	m.badDB = func(committed bool) error {
+		switch {
+		case !s.chance(p):
+			return nil
+		case full && !committed:
+			m.did("database: full", "")
+			return localdb.ErrFull
+		case full:
+			return nil
+		}
+		broken = true
+		m.did("database: broken "+map[bool]string{false: "before", true: "after"}[committed]+" a commit", "")
+		return disk.ErrBroken
 	}
-	if m.copied {
-		o.Stale = 0 // two copies on one stale list are a fork, of which there is a test of its own
+	m.note("database: full %v, %.2f", full, p)
+	m.round(RoundOptions{})
+	m.badDB, m.bad = nil, false
+	if broken {
+		m.db.Reopen()
+		m.start()
 	}
-	m.note("network: down %q no put %q before %.2f lost %.2f hide %.2f stale %.2f slow %.2f", o.Down, o.NoPut, o.Before, o.Lost, o.Hide, o.Stale, o.Slow)
-	m.faulty.Set(o)
 }
 
-func (s *sim) goodNetwork(m *machine) { m.faulty.Set(store.FaultOptions{}) }
+// diskError is what the disk is made to answer; a broken engine might take it otherwise.
+func (s *sim) diskError(err error) error { return err }
 
 func (s *sim) lockFile(m *machine) {
 	n := item.Name("default/" + pick(s, documents).item)
 	p, _, _ := pick(s, m.profiles()).Locate(n)
 	if _, have := m.fs.Content(p); have {
-		m.fs.Lock(p, s.chance(0.5))
+		locked := s.chance(0.5)
+		if locked {
+			m.did("disk: file locked", p)
+		}
+		m.fs.Lock(p, locked)
 	}
 }
 
-func (s *sim) restart(m *machine) { m.start() }
+func (s *sim) restart(m *machine) {
+	m.did("device: restart", "")
+	m.start()
+}
 
 func (s *sim) setClock(m *machine) {
-	m.skew = time.Duration(s.r.IntN(20)-10) * 365 * 24 * time.Hour
+	m.skew = time.Duration(s.r.IntN(21)-10) * 365 * 24 * time.Hour
 	if s.chance(0.5) {
 		m.skew = 0
 	}
-	m.note("clock off by %s", m.skew)
+	switch {
+	case m.skew > 0:
+		m.did("clock: years ahead", m.skew.String())
+	case m.skew < 0:
+		m.did("clock: years behind", m.skew.String())
+	}
 }
 
 // unmount syncs while a folder is not there, which must remove nothing.
 func (s *sim) unmount(m *machine) {
 	src := pick(s, m.sources)
-	m.note("unmounts %s", src.Root())
+	m.did("disk: root gone", src.Root())
 	m.fs.Move(src.Root(), src.Root()+".gone")
 	m.hidden = src
 	m.round(RoundOptions{})
@@ -163,13 +186,21 @@ func (m *machine) files() map[string][]byte {
 // restoreBackup brings the database back as it was, or all of the machine.
 func (s *sim) restoreBackup(m *machine) {
 	if m.backup == nil {
-		return
+		with := slices.DeleteFunc(slices.Clone(s.fleet), func(m *machine) bool { return m.backup == nil || m.out })
+		if len(with) == 0 {
+			return
+		}
+		m = pick(s, with)
 	}
 	b := m.backup
 	m.unpromise(b.rounds)
 	info := pick(s, []localdb.Info{{}, {LostTail: true}, {NoAnchor: true}})
 	whole := s.chance(0.4)
-	m.note("restores its backup: %+v, files too: %v", info, whole)
+	if whole {
+		m.did("device: backup put back whole", fmt.Sprintf("%+v", info))
+	} else {
+		m.did("device: backup of the database put back", fmt.Sprintf("%+v", info))
+	}
 	m.db = b.db.Clone(info)
 	m.db.SetHook(m.hook)
 	m.doubted = true
@@ -257,8 +288,12 @@ func (s *sim) clone(m *machine) {
 	maps.Copy(c.saves, m.saves)
 	c.skew, c.platform = m.skew, m.platform
 	c.doubted, m.doubted, c.copied, m.copied = true, true, true, true
-	m.faulty.Set(store.FaultOptions{})
-	m.note("is copied: %+v", info)
+	s.goodNetwork(m)
+	if info.Copied {
+		m.did("device: copied and noticed", c.name)
+	} else {
+		m.did("device: copied", c.name)
+	}
 	s.fleet = append(s.fleet, c)
 	c.start()
 	c.allThere()
@@ -271,18 +306,19 @@ func (s *sim) detach(m *machine) {
 		return
 	}
 	m.off[src.ID()] = true
-	m.note("detaches %s", src.ID())
+	m.did("device: detached", src.ID())
 	m.s.must(m.e.Detached(src.ID()))
 	m.start()
 }
 
 func (s *sim) attach(m *machine) {
-	src := pick(s, m.sources)
-	if !m.off[src.ID()] {
+	off := slices.DeleteFunc(slices.Clone(m.sources), func(src Source) bool { return !m.off[src.ID()] })
+	if len(off) == 0 {
 		return
 	}
+	src := pick(s, off)
 	delete(m.off, src.ID())
-	m.note("attaches %s", src.ID())
+	m.did("device: attached", src.ID())
 	m.allThere()
 	m.start()
 	m.s.must(m.e.Attached(src.Collection()))
@@ -291,7 +327,7 @@ func (s *sim) attach(m *machine) {
 // changeMask makes one setting belong to the machine alone, or no more.
 func (s *sim) changeMask(m *machine) {
 	src := pick(s, m.profiles()).(*userDir)
-	m.note("changes its mask")
+	m.did("device: mask", "")
 	if src.ignore == nil {
 		src.ignore = func(p item.Path) bool { return p[0] == "machine.path" || p[0] == "editor.fontFamily" }
 		src.print = [8]byte{1}

@@ -17,7 +17,6 @@ import (
 	"plait/backend/localdb"
 	"plait/backend/seal"
 	"plait/backend/store"
-	"plait/backend/store/driver"
 )
 
 // A machine is a simulated device with all that may befall it.
@@ -36,8 +35,12 @@ type machine struct {
 	lastOp           string
 
 	bad     bool // files can't be read or written as they should
-	copied  bool // there is a second machine with its keys
-	doubted bool // its database was once older than its disk, or copied
+	badDB   func(committed bool) error
+	badPack error // what the spool answers
+	late    []message
+	met     map[string]bool // objects of which this round read other bytes than were put
+	copied  bool            // there is a second machine with its keys
+	doubted bool            // its database was once older than its disk, or copied
 	rounds  int
 	pending []saved
 	saves   map[[32]byte]bool // contents that a person saved here
@@ -87,6 +90,11 @@ func (m *machine) hook(_ int, committed bool) error {
 	if m.dead {
 		return errDead
 	}
+	if m.badDB != nil {
+		if err := m.badDB(committed); err != nil {
+			return err
+		}
+	}
 	switch m.next("database") {
 	case disk.Go:
 		return nil
@@ -126,13 +134,6 @@ func (s *sim) machine(name string) *machine {
 	m.db.SetHook(m.hook)
 	m.fs.OnExchange(m.exchanged)
 	return m
-}
-
-// connect gives the machine its own, at first faultless, view of the store.
-func (m *machine) connect() {
-	m.faulty = store.Faults(&recorder{m.s.bucket, m}, m.s.r.Uint64(), store.FaultOptions{})
-	m.device.bucket = &gate{m.faulty, m}
-	m.device.store = store.New(m.device.bucket, store.Options{})
 }
 
 // start opens the engine, as a new process does.
@@ -176,6 +177,7 @@ func (m *machine) revive() {
 		power := m.s.chance(0.5)
 		m.crashAt, m.dead = 0, false
 		if power {
+			m.did("crash: power cut", "")
 			m.fs.Reboot(m.s.r)
 			m.spool.cut()
 		} else {
@@ -195,7 +197,7 @@ func (m *machine) round(o RoundOptions) *Round {
 		return nil
 	}
 	m.rounds++
-	m.syncing, m.waited = true, map[string]bool{}
+	m.syncing, m.waited, m.met = true, map[string]bool{}, map[string]bool{}
 	if _, out, err := m.e.loadCursor(); err == nil && out != nil {
 		for _, n := range out.Names {
 			m.waited[n] = true
@@ -204,7 +206,7 @@ func (m *machine) round(o RoundOptions) *Round {
 	r, err := m.sync(o)
 	m.syncing = false
 	if m.dead {
-		m.s.note("%s crashed at %s", m.name, m.lastOp)
+		m.did([]string{"", "crash: before", "crash: torn", "crash: after"}[m.fate], m.lastOp)
 		m.revive()
 		return nil
 	}
@@ -218,6 +220,7 @@ func (m *machine) round(o RoundOptions) *Round {
 		}
 		return r
 	}
+	m.checkTold(r)
 	if r.Caught == nil && !o.NoObserve && !m.e.meta.Doubt {
 		m.keepPromises(r)
 	}
@@ -243,52 +246,6 @@ func told(r *Round, err error) string {
 		fmt.Fprintf(&b, " caught: %v", r.Caught)
 	}
 	return b.String()
-}
-
-// recorder sees every object that really gets to the store.
-type recorder struct {
-	driver.Bucket
-	m *machine
-}
-
-func (b *recorder) Put(ctx context.Context, name string, body []byte) error {
-	b.m.s.sawObject(b.m, name, body)
-	return b.Bucket.Put(ctx, name, body)
-}
-
-// gate is where a process may die while it talks to the store, and where a message
-// may arrive twice.
-type gate struct {
-	driver.Bucket
-	m *machine
-}
-
-func (b *gate) Put(ctx context.Context, name string, body []byte) error {
-	return b.m.effect("put", func() error {
-		err := b.Bucket.Put(ctx, name, body)
-		if err == nil && b.m.s.chance(0.03) {
-			_ = b.Bucket.Put(ctx, name, body)
-		}
-		return err
-	})
-}
-
-func (b *gate) Delete(ctx context.Context, name string) error {
-	return b.m.effect("delete", func() error { return b.Bucket.Delete(ctx, name) })
-}
-
-func (b *gate) Get(ctx context.Context, name string, r driver.Range) ([]byte, error) {
-	if b.m.dead {
-		return nil, errDead
-	}
-	return b.Bucket.Get(ctx, name, r)
-}
-
-func (b *gate) List(ctx context.Context, prefix string) ([]driver.Info, error) {
-	if b.m.dead {
-		return nil, errDead
-	}
-	return b.Bucket.List(ctx, prefix)
 }
 
 // simSpool is a folder of packs that loses in a power cut what was not synced.
@@ -317,6 +274,10 @@ func sortedHashes[V any](in map[item.Hash]V) []item.Hash {
 }
 
 func (p *simSpool) Create() (chunk.SpoolFile, error) {
+	if p.m.badPack != nil {
+		p.m.did("disk: spool full", "")
+		return nil, p.m.badPack
+	}
 	return &simPack{spool: p}, p.m.effect("spool create", func() error { return nil })
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 
 	"plait/backend/item"
 	"plait/backend/keyring"
@@ -77,7 +78,7 @@ func (s *sim) pair(by *machine) {
 		s.must(err)
 	}
 	by.round(RoundOptions{})
-	by.note("admits %s, run %v", m.name, run)
+	by.did("keys: pair", fmt.Sprintf("%s, run %v", m.name, run))
 	known := s.stored()
 	ring, _, err := keyring.Build(by.e.meta.Vault, genesis, known)
 	s.must(err)
@@ -116,7 +117,7 @@ func (s *sim) recover(*machine) {
 	for _, x := range ss {
 		known[x.Name] = x.Bytes
 	}
-	m.note("joins by the words")
+	m.did("keys: recover", "")
 	s.enter(m, genesis, known, ss)
 }
 
@@ -163,7 +164,7 @@ func (s *sim) revoke(by *machine) {
 	if err := by.e.AddStatements(ss); !by.expelled(err) {
 		s.must(err)
 	}
-	by.note("revokes %s", who.name)
+	by.did("keys: revoke", who.name)
 	by.round(RoundOptions{})
 }
 
@@ -176,5 +177,5 @@ func (s *sim) rotate(m *machine) {
 	if err := m.e.AddStatements(ss); !m.expelled(err) {
 		s.must(err)
 	}
-	m.note("makes an epoch")
+	m.did("keys: rekey", "")
 }

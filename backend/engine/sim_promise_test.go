@@ -102,6 +102,24 @@ func (s *sim) atoms(n item.Name, raw []byte, have bool) map[item.Key]item.Value 
 	return out
 }
 
+// comments are those of a document.
+func (s *sim) comments(n item.Name, raw []byte) map[item.Key]item.Value {
+	out := map[item.Key]item.Value{}
+	if n.Type() == item.Files || raw == nil {
+		return out
+	}
+	doc, err := merge.Atomize(n.Type(), raw, merge.Options{Platform: "linux"})
+	if err != nil {
+		return out
+	}
+	for k, v := range doc.Atoms {
+		if k.Lane == item.LaneComment || k.Lane == item.LaneTrail {
+			out[k] = v
+		}
+	}
+	return out
+}
+
 // save is a person saving a file, or removing it.
 func (m *machine) save(src Source, n item.Name, text []byte, have bool) {
 	p, _, err := src.Locate(n)
@@ -159,6 +177,12 @@ func (m *machine) remember(src Source, n item.Name, p string, old []byte, had bo
 			s.removed[gone{id, n.Shared(), k}] = true
 		}
 	}
+	after = s.comments(n, text)
+	for k := range s.comments(n, old) {
+		if _, is := after[k]; !is {
+			s.removed[gone{id, n.Shared(), k}] = true
+		}
+	}
 	m.saves[sha256.Sum256(text)] = true
 	// What nobody looked at before the person saved again, only the person ever had; while
 	// a round runs it has looked.
@@ -185,6 +209,27 @@ func (m *machine) keepPromises(r *Round) {
 	m.pending = rest
 }
 
+// mergeOf says whether a text is what a merge of others in history makes: who saves just
+// that wrote nothing that is not there, and it is no entry.
+func (s *sim) mergeOf(f fact, have map[fact]item.Value) bool {
+	var texts []item.Value
+	for g, v := range have {
+		if g.n == f.n && g.k == f.k && v.Kind == item.Text {
+			texts = append(texts, v)
+		}
+	}
+	for _, base := range texts {
+		for _, l := range texts {
+			for _, r := range texts {
+				if v, ok := merge.Value(f.n.Type(), f.k, &base, l, r); ok && s.fact(f.n, f.k, v) == f {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // exchanged is called in the instant before the engine takes a file's place: maybe
 // somebody saves in it. What is displaced then has to be in history (I6), if a
 // person wrote it.
@@ -207,7 +252,7 @@ func (m *machine) exchanged(p string) {
 			}
 			s.tick(10 * time.Millisecond)
 			m.remember(src, n, p, raw, true, text, true)
-			m.note("saves %s in between: %q", p, short(text, true))
+			m.did("disk: saved in between", fmt.Sprintf("%s: %q", p, short(text, true)))
 			m.store2(p, text)
 		}
 	}

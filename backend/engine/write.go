@@ -19,6 +19,11 @@ import (
 // errAgain says that a file changed between looking and writing: observe again.
 var errAgain = errors.New("file changed meanwhile")
 
+// errOrdered says that a written document has rules side by side that nobody had put in
+// order: the order that they came to stand in is to be recorded before anybody else
+// makes one of their own, and so in this round.
+var errOrdered = fmt.Errorf("rules met: %w", errAgain)
+
 // written is what a pass over the dirty items did.
 type written struct {
 	applied int // files written or removed
@@ -68,7 +73,7 @@ func (e *Engine) write(ctx context.Context, types map[item.Type]bool) (*written,
 				return w, err
 			}
 			applied, err := e.writeOne(r, n)
-			if applied && (err == nil || errors.As(err, new(*forged))) {
+			if applied && (err == nil || errors.As(err, new(*forged)) || errors.Is(err, errOrdered)) {
 				w.applied++
 			}
 			switch {
@@ -270,9 +275,10 @@ func fileGone(t plan.Targeted, layers []plan.Layer) bool {
 	return len(layers[len(layers)-1].Item.Atoms) > 0
 }
 
-// settleRow moves a basis where the file needs no writing.
+// settleRow moves a basis where the file needs no writing, to what the file holds (E2):
+// a comment for which an empty document has no place is not on this disk.
 func (e *Engine) settleRow(l *look, t plan.Targeted) error {
-	l.basis = t.Basis
+	l.basis = asRead(l, t, l.atoms)
 	if !l.had && !l.exists && len(t.Basis) == 0 {
 		return nil
 	}
@@ -286,8 +292,8 @@ func (e *Engine) settleRow(l *look, t plan.Targeted) error {
 
 // intend records what is about to be written, and keeps the bytes that it takes
 // the place of (E1).
-func (e *Engine) intend(l *look, t plan.Targeted, out []byte) error {
-	raw, err := encodeBasis(t.Basis)
+func (e *Engine) intend(l *look, basis plan.Basis, out []byte) error {
+	raw, err := encodeBasis(basis)
 	if err != nil {
 		return stop(err)
 	}
@@ -348,9 +354,28 @@ func expectation(l *look) disk.Expect {
 	return disk.Expect{Stamp: l.info.Stamp}
 }
 
+// asRead is a document's basis once Plait wrote it and it reads as atoms. What was there
+// before and did not come out is not there, which is no edit of anybody's (E2): a comment
+// whose place is gone.
+func asRead(l *look, t plan.Targeted, atoms map[item.Key]item.Value) plan.Basis {
+	basis := t.ReadBack(l.item.Type(), l.basis, atoms)
+	for k, b := range basis {
+		if _, on := atoms[k]; !on && b.Value.Kind != item.Absent {
+			b.Value = item.Value{}
+			basis[k] = b
+		}
+	}
+	return basis
+}
+
 // replaceDoc writes a document.
 func (e *Engine) replaceDoc(l *look, t plan.Targeted, out []byte) error {
-	if err := e.intend(l, t, out); err != nil {
+	doc, err := merge.Atomize(l.item.Type(), out, l.rep.src.Options(l.item, l.raw))
+	if err != nil {
+		return fmt.Errorf("reading %s back: %w", l.path, err)
+	}
+	basis := asRead(l, t, doc.Atoms)
+	if err := e.intend(l, basis, out); err != nil {
 		return err
 	}
 	sw, err := e.cfg.FS.Replace(l.path, bytes.NewReader(out), 0o644, expectation(l))
@@ -363,10 +388,23 @@ func (e *Engine) replaceDoc(l *look, t plan.Targeted, out []byte) error {
 	if same, err := e.takeAside(l, sw); err != nil || !same {
 		return cmpErr(err, errAgain)
 	}
-	if err := e.readBack(l, t, out, sw.After); err != nil {
+	if err := e.moveBasis(l, basis, out, sw.After); err != nil {
 		return err
 	}
-	return e.discard(sw)
+	if err := e.discard(sw); err != nil || !ordered(l, basis, doc.Atoms) {
+		return err
+	}
+	return errOrdered
+}
+
+// ordered says whether keybindings came to stand in an order that nobody wrote.
+func ordered(l *look, basis plan.Basis, atoms map[item.Key]item.Value) bool {
+	for k := range atoms {
+		if _, known := basis[k]; !known && k.Lane == item.LaneOrder && l.item.Type() == item.Keybindings {
+			return true
+		}
+	}
+	return false
 }
 
 func cmpErr(err, other error) error {
@@ -394,7 +432,7 @@ func (e *Engine) discard(sw disk.Swapped) error {
 
 // removeDoc removes a document that was removed elsewhere.
 func (e *Engine) removeDoc(l *look, t plan.Targeted) error {
-	if err := e.intend(l, t, nil); err != nil {
+	if err := e.intend(l, t.Basis, nil); err != nil {
 		return err
 	}
 	sw, err := e.cfg.FS.Remove(l.path, expectation(l))
@@ -415,19 +453,14 @@ func (e *Engine) removeDoc(l *look, t plan.Targeted) error {
 	return e.discard(sw)
 }
 
-// readBack moves the basis to what the file holds now (E2): atoms that did not
-// come out as wanted keep their basis, and are tried again.
-func (e *Engine) readBack(l *look, t plan.Targeted, out []byte, after disk.Info) error {
-	doc, err := merge.Atomize(l.item.Type(), out, l.rep.src.Options(l.item, l.raw))
-	if err != nil {
-		return fmt.Errorf("reading %s back: %w", l.path, err)
-	}
-	basis := t.ReadBack(l.item.Type(), l.basis, doc.Atoms)
+// moveBasis notes what a file holds now that it was written and is the one that was
+// meant (E2).
+func (e *Engine) moveBasis(l *look, basis plan.Basis, out []byte, after disk.Info) error {
 	old := l.basis
 	l.basis = basis
 	l.row.hash, l.row.present, l.row.mask, l.row.stamp = sha256.Sum256(out), true, l.rep.src.MaskPrint(), after.Stamp
 	l.row.sure = after.Stamp.Exchanged()
-	err = stop(e.commit(func(tx localdb.Tx) error { return putRows(tx, l) }))
+	err := stop(e.commit(func(tx localdb.Tx) error { return putRows(tx, l) }))
 	l.basis = old
 	return err
 }

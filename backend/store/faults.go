@@ -32,6 +32,11 @@ type FaultOptions struct {
 	NoPut driver.Code // if set, every Put does: Full, ReadOnly
 
 	Sleep func(ctx context.Context, d time.Duration) error // for Slow; nil: it takes no time
+
+	// Did, if set, is told of every fault: which (the field's name in lower case; of Down
+	// and NoPut with the code; "part": what a torn Put left was read), and the object's
+	// name or the list's prefix. It must not call the Bucket.
+	Did func(fault, name string)
 }
 
 // A Faulty is a Bucket that goes wrong as its options say, by its seed alone: the
@@ -78,27 +83,39 @@ func fault(what string, code driver.Code) error { return fmt.Errorf("fault: %s: 
 
 func (f *Faulty) odds(p float64) bool { return p > 0 && f.r.Float64() < p }
 
-// begin decides what happens before a call.
-func (f *Faulty) begin(ctx context.Context) error {
+// did tells of a fault.
+func (f *Faulty) did(fault, name string) {
+	if f.o.Did != nil {
+		f.o.Did(fault, name)
+	}
+}
+
+// begin decides what happens before a call about a name or a prefix.
+func (f *Faulty) begin(ctx context.Context, name string) error {
 	f.calls++
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case f.o.Down != "":
+		f.did("down: "+string(f.o.Down), name)
 		return fault("the store", f.o.Down)
 	case f.odds(f.o.Before):
+		f.did("before", name)
 		return fault("nothing sent", driver.Transient)
 	case f.odds(f.o.Throt):
+		f.did("throt", name)
 		return throttle(time.Duration(f.r.IntN(5)) * time.Second)
 	case f.odds(f.o.Slow) && f.o.Sleep != nil:
+		f.did("slow", name)
 		return f.o.Sleep(ctx, time.Duration(f.r.Int64N(int64(time.Minute))))
 	}
 	return nil
 }
 
 // end decides what becomes of the reply.
-func (f *Faulty) end(err error) error {
+func (f *Faulty) end(name string, err error) error {
 	if err == nil && f.odds(f.o.Lost) {
+		f.did("lost", name)
 		return fault("reply lost", driver.Transient)
 	}
 	return err
@@ -108,16 +125,18 @@ func (f *Faulty) end(err error) error {
 func (f *Faulty) Put(ctx context.Context, name string, body []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.begin(ctx); err != nil {
+	if err := f.begin(ctx, name); err != nil {
 		return err
 	}
 	if f.o.NoPut != "" {
+		f.did("noput: "+string(f.o.NoPut), name)
 		return fault("put", f.o.NoPut)
 	}
 	if err := driver.CheckName(name); err == nil && f.odds(f.o.Torn) {
 		if _, err := f.Bucket.Get(ctx, name, driver.Range{Size: 1}); f.Code(err) == driver.NotFound {
 			f.torn[name] = bytes.Clone(body[:f.r.IntN(len(body)+1)])
 		}
+		f.did("torn", name)
 		return fault("put torn", driver.Transient)
 	}
 	err := f.Bucket.Put(ctx, name, body)
@@ -125,7 +144,7 @@ func (f *Faulty) Put(ctx context.Context, name string, body []byte) error {
 		delete(f.torn, name)
 		f.own[name] = true
 	}
-	return f.end(err)
+	return f.end(name, err)
 }
 
 // PutFile implements driver.FilePutter.
@@ -140,18 +159,20 @@ type plain struct{ driver.Bucket }
 func (f *Faulty) Get(ctx context.Context, name string, r driver.Range) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.begin(ctx); err != nil {
+	if err := f.begin(ctx, name); err != nil {
 		return nil, err
 	}
 	body, err := f.get(ctx, name, r)
-	if err = f.end(err); err != nil {
+	if err = f.end(name, err); err != nil {
 		return nil, err
 	}
 	if len(body) > 0 && f.odds(f.o.Flip) {
 		body[f.r.IntN(len(body))] ^= 1 << f.r.IntN(8)
+		f.did("flip", name)
 	}
 	if len(body) > 0 && f.odds(f.o.Cut) {
 		body = body[:f.r.IntN(len(body))]
+		f.did("cut", name)
 	}
 	return body, nil
 }
@@ -163,6 +184,7 @@ func (f *Faulty) get(ctx context.Context, name string, r driver.Range) ([]byte, 
 		if r.Size > 0 {
 			part = part[:min(r.Size, int64(len(part)))]
 		}
+		f.did("part", name)
 		return bytes.Clone(part), nil
 	}
 	body, err := f.Bucket.Get(ctx, name, r)
@@ -171,9 +193,11 @@ func (f *Faulty) get(ctx context.Context, name string, r driver.Range) ([]byte, 
 	}
 	switch f.see(name) {
 	case hidden:
+		f.did("hide", name)
 		return nil, fault("not there yet", driver.NotFound)
 	case half:
 		body = body[:len(body)/2]
+		f.did("half", name)
 	}
 	return body, nil
 }
@@ -215,11 +239,12 @@ func (f *Faulty) see(name string) sight {
 func (f *Faulty) List(ctx context.Context, prefix string) ([]driver.Info, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.begin(ctx); err != nil {
+	if err := f.begin(ctx, prefix); err != nil {
 		return nil, err
 	}
 	if old, ok := f.listed[prefix]; ok && f.odds(f.o.Stale) {
-		return slices.Clone(old), f.end(nil)
+		f.did("stale", prefix)
+		return slices.Clone(old), f.end(prefix, nil)
 	}
 	infos, err := f.Bucket.List(ctx, prefix)
 	if err != nil {
@@ -229,6 +254,7 @@ func (f *Faulty) List(ctx context.Context, prefix string) ([]driver.Info, error)
 	for _, i := range infos {
 		switch f.see(i.Name) {
 		case hidden:
+			f.did("hide", i.Name)
 			continue
 		case half:
 			i.Size /= 2
@@ -242,7 +268,7 @@ func (f *Faulty) List(ctx context.Context, prefix string) ([]driver.Info, error)
 	}
 	slices.SortFunc(seen, func(a, b driver.Info) int { return strings.Compare(a.Name, b.Name) })
 	f.listed[prefix] = slices.Clone(seen)
-	if err := f.end(nil); err != nil {
+	if err := f.end(prefix, nil); err != nil {
 		return nil, err
 	}
 	return seen, nil
@@ -252,14 +278,14 @@ func (f *Faulty) List(ctx context.Context, prefix string) ([]driver.Info, error)
 func (f *Faulty) Delete(ctx context.Context, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.begin(ctx); err != nil {
+	if err := f.begin(ctx, name); err != nil {
 		return err
 	}
 	err := f.Bucket.Delete(ctx, name)
 	if err == nil {
 		delete(f.torn, name)
 	}
-	return f.end(err)
+	return f.end(name, err)
 }
 
 // Watch implements driver.Watcher. Watching is a hint, and stays as it is.
