@@ -31,6 +31,9 @@ type Options struct {
 	Progress   func(Progress)         // called at most 4 times a second
 	Wait       time.Duration          // how long to wait for another process; 0: 10 s
 
+	db    func() (database, error)                 // instead of the database in Home, in tests
+	steps func(what string, do func() error) error // called for each change in Home, in tests
+
 	kdf keyring.KDF // of keys kept by a passphrase; zero: keyring's own. Tests take the floor.
 }
 

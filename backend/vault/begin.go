@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,19 +18,22 @@ import (
 )
 
 // Create makes a new vault in the store and this device its first member. An error
-// leaves nothing behind here.
+// leaves nothing behind here, save a note of what could not be taken back from the
+// store: then, as after a crash, it is to be run again.
 func Create(ctx context.Context, o Options, s CreateSpec) (_ *Vault, c Created, err error) {
 	o.fill()
 	prot, err := o.protection(s.Keys)
 	if err != nil {
 		return nil, c, err
 	}
-	if err := newHome(o); err != nil {
+	was, err := newHome(o, "init", s.Store)
+	if err != nil {
 		return nil, c, err
 	}
+	inStore := was != nil // whether something of a founding may be in the store
 	defer func() {
 		if err != nil {
-			removeHome(o)
+			removeHome(o, inStore)
 		}
 	}()
 	bucket, err := o.OpenBucket(ctx, s.Store, true)
@@ -37,10 +41,17 @@ func Create(ctx context.Context, o Options, s CreateSpec) (_ *Vault, c Created, 
 		return nil, c, err
 	}
 	st := newStore(bucket)
+	if was != nil {
+		removeParts(o)
+		if err := was.unfound(ctx, st); err != nil {
+			return nil, c, err
+		}
+		inStore = false
+	}
 	if _, err := st.Get(ctx, store.VaultFile); err == nil {
 		if heads, err := st.List(ctx, store.Heads); err == nil && len(heads) == 0 {
 			return nil, c, &problem.Error{Code: "exists", Message: "In " + s.Store + " a vault was begun and not finished: no device ever wrote to it.",
-				Hint: "Nothing was changed. If no other device is making it right now, delete vault.json there and try again."}
+				Hint: "Nothing was changed. On the device that began it, run `plait init` again. If that is gone, delete vault.json there and try again."}
 		}
 		return nil, c, &problem.Error{Code: "exists", Message: "There is a vault in " + s.Store + " already.",
 			Hint: "Nothing was changed. To make this device a member of it run `plait join --store " + s.Store + "`; for a new vault choose another place."}
@@ -53,8 +64,18 @@ func Create(ctx context.Context, o Options, s CreateSpec) (_ *Vault, c Created, 
 	if err != nil {
 		return nil, c, err
 	}
-	local, err := keyring.CreateLocal(o.Rand, o.Home, newLocal(o, keyring.VaultID(genesis), device), prot)
-	if err != nil {
+	begun := &beginning{Does: "init", Store: s.Store, Vault: keyring.VaultID(genesis).String(), Device: device.ID().String()}
+	for _, x := range statements {
+		begun.Objects = append(begun.Objects, store.HashName(store.Keys, x.Name))
+	}
+	if err := begun.write(o); err != nil {
+		return nil, c, err
+	}
+	var local *keyring.Local
+	if err := o.step("keys", func() (err error) {
+		local, err = keyring.CreateLocal(o.Rand, o.Home, newLocal(o, keyring.VaultID(genesis), device), prot)
+		return err
+	}); err != nil {
 		return nil, c, err
 	}
 	v, err := begin(ctx, o, local, s.Store, genesis, statements, true, "", "")
@@ -65,48 +86,26 @@ func Create(ctx context.Context, o Options, s CreateSpec) (_ *Vault, c Created, 
 	err = v.announce(name)
 	if err == nil {
 		// The vault's file first: a store that has it and nothing more is an empty vault.
+		inStore = true
 		err = st.Put(ctx, store.VaultFile, genesis)
 	}
 	if err == nil {
 		err = v.firstRound(ctx)
 	}
+	if err == nil {
+		err = o.finish()
+	}
 	if err != nil {
-		v.unfound(ctx, st, statements)
 		v.Close()
+		if uerr := begun.unfound(ctx, st); uerr == nil {
+			inStore = false
+		} else {
+			o.Log.Warn("what was put into the store could not be taken back", "why", uerr)
+		}
 		return nil, c, err
 	}
 	return v, Created{Vault: local.Vault.String(), Device: device.ID().String(), DeviceName: name, Store: s.Store,
 		Keys: KeysMode(local.Mode), RecoveryWords: strings.Fields(seed.Words())}, nil
-}
-
-// unfound takes back what a founding that failed put into the store: its keys go
-// with the home folder, so nobody could ever open it. What can't be deleted stays.
-func (v *Vault) unfound(ctx context.Context, st *store.Store, statements []keyring.Statement) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	names := []string{}
-	heads, err := st.List(ctx, store.Heads)
-	if err != nil {
-		return // it can't be reached
-	}
-	for _, h := range heads {
-		if strings.HasPrefix(h.Name, store.Heads+v.local.Device.ID().String()) {
-			names = append(names, h.Name)
-		}
-	}
-	for _, s := range statements {
-		names = append(names, store.HashName(store.Keys, s.Name))
-	}
-	genesis, err := st.Get(ctx, store.VaultFile)
-	if err == nil && keyring.VaultID(genesis) == v.local.Vault {
-		names = append(names, store.VaultFile) // last: until then it is an unfinished vault
-	}
-	for _, n := range names {
-		if err := st.Delete(ctx, n); err != nil {
-			v.o.Log.Warn("an object of a vault that was not finished stays behind", "name", n, "why", err)
-			return
-		}
-	}
 }
 
 // firstRound syncs once, and is strict: a new vault or device begins whole.
@@ -158,40 +157,97 @@ func readKeys(ctx context.Context, st *store.Store) (genesis []byte, statements 
 	return genesis, statements, nil
 }
 
-// Join makes this device a member of the vault in the store.
+// Join makes this device a member of the vault in the store. After a crash, or an error
+// once others may have admitted it, it is to be run again, and goes on as the same
+// device; any other error leaves nothing behind here.
 func Join(ctx context.Context, o Options, s JoinSpec) (_ *Vault, j Joined, err error) {
 	o.fill()
 	prot, err := o.protection(s.Keys)
 	if err != nil {
 		return nil, j, err
 	}
-	if err := newHome(o); err != nil {
+	was, err := newHome(o, "join", s.Store)
+	if err != nil {
 		return nil, j, err
 	}
+	var local *keyring.Local
+	known := was != nil // whether others may know this device: then its keys stay
 	defer func() {
-		if err != nil {
-			removeHome(o)
+		switch {
+		case err == nil:
+		case known && problem.From(err).Code != problem.Refused:
+			dropData(o)
+		default:
+			removeHome(o, false)
 		}
 	}()
+	if was != nil {
+		if local, err = keyring.OpenLocal(o.Rand, o.Home, o.unlock()); errors.Is(err, keyring.Missing) {
+			local, known = nil, false
+		} else if err != nil {
+			return nil, j, err
+		}
+		dropData(o)
+	} else if err := (&beginning{Does: "join", Store: s.Store}).write(o); err != nil {
+		return nil, j, err
+	}
 	bucket, err := o.OpenBucket(ctx, s.Store, false)
 	if err != nil {
 		return nil, j, err
 	}
 	st := newStore(bucket)
+	if local != nil {
+		if local, err = stillGood(ctx, o, st, local); err != nil {
+			return nil, j, err
+		}
+		known = local != nil
+	}
 	name := o.deviceName(s.DeviceName)
 	device := keyring.NewDevice(o.Rand)
+	if local != nil {
+		device = local.Device
+	}
+	// keep keeps the device's keys, before anybody may admit it.
+	keep := func(vault item.Hash, extra map[string][]byte) error {
+		return o.step("keys", func() (err error) {
+			if local != nil {
+				local.Extra = extra
+				return local.Save()
+			}
+			l := newLocal(o, vault, device)
+			l.Extra = extra
+			local, err = keyring.CreateLocal(o.Rand, o.Home, l, prot)
+			return err
+		})
+	}
 	var genesis []byte
 	var all []keyring.Statement
 	var fresh []keyring.Statement
-	if s.Code != "" {
-		genesis, all, err = joinByCode(ctx, o, st, s, device, name)
-	} else {
-		genesis, all, fresh, err = joinByRecovery(ctx, o, st, s, device)
+	done := false
+	if local != nil {
+		if genesis, all, done, err = goOn(ctx, st, local); err != nil {
+			return nil, j, err
+		}
 	}
-	if err != nil {
-		return nil, j, err
+	switch {
+	case done:
+	case s.Code != "":
+		genesis, all, err = joinByCode(ctx, o, st, s, device, name, func(a keyring.Answer) error {
+			if local != nil && local.Vault != a.Vault {
+				return foreignCode
+			}
+			b, err := json.Marshal(answered{a.Inviter, a.Seen})
+			if err == nil {
+				err = keep(a.Vault, map[string][]byte{extraAnswered: b})
+			}
+			known = known || err == nil
+			return err
+		})
+	default:
+		if genesis, all, fresh, err = joinByRecovery(ctx, o, st, s, device); err == nil && local == nil {
+			err = keep(keyring.VaultID(genesis), nil)
+		}
 	}
-	local, err := keyring.CreateLocal(o.Rand, o.Home, newLocal(o, keyring.VaultID(genesis), device), prot)
 	if err != nil {
 		return nil, j, err
 	}
@@ -220,11 +276,15 @@ func Join(ctx context.Context, o Options, s JoinSpec) (_ *Vault, j Joined, err e
 	if err := v.announce(name); err != nil {
 		return fail(err)
 	}
+	known = true
 	if r, err = v.eng.Round(ctx, engine.RoundOptions{NoApply: true}); err != nil {
 		return fail(err)
 	}
 	if r.Offline != nil {
 		return fail(r.Offline)
+	}
+	if err := o.finish(); err != nil {
+		return fail(err)
 	}
 	j = Joined{Vault: local.Vault.String(), Device: device.ID().String(), DeviceName: name, Keys: KeysMode(local.Mode)}
 	for _, m := range v.eng.Ring().Live() {
@@ -233,6 +293,29 @@ func Join(ctx context.Context, o Options, s JoinSpec) (_ *Vault, j Joined, err e
 		}
 	}
 	return v, j, nil
+}
+
+var foreignCode = &problem.Error{Code: problem.WrongCode, Message: "This code is for another vault than the one that this device began to join.",
+	Hint: "Run `plait pair` on a device of that vault for a new code."}
+
+// stillGood is the device that began to join, if it can go on: nil where the store has
+// another vault by now, or where it was revoked.
+func stillGood(ctx context.Context, o Options, st *store.Store, local *keyring.Local) (*keyring.Local, error) {
+	genesis, known, err := readKeys(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	if keyring.VaultID(genesis) == local.Vault {
+		ring, _, err := keyring.Build(local.Vault, genesis, known)
+		if err != nil {
+			return nil, err
+		}
+		if m, ok := ring.Member(local.Device.ID()); !ok || !m.Revoked {
+			return local, nil
+		}
+	}
+	removeParts(o)
+	return nil, nil
 }
 
 // freeName is name, or where another live device has it, name with a number.
@@ -290,15 +373,16 @@ func joinByRecovery(ctx context.Context, o Options, st *store.Store, s JoinSpec,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	fresh, err := keys.Admit(o.Clock(), d.Public(), true)
+	var fresh []keyring.Statement
+	if _, member := ring.Member(d.ID()); member { // an earlier attempt did that
+		fresh, err = keys.Maintain(o.Rand, o.Clock())
+	} else {
+		fresh, err = keys.Admit(o.Clock(), d.Public(), true)
+	}
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	var all []keyring.Statement
-	for h, b := range known {
-		all = append(all, keyring.Statement{Name: h, Bytes: b})
-	}
-	return genesis, append(all, fresh...), fresh, nil
+	return genesis, append(listed(known), fresh...), fresh, nil
 }
 
 // pollEvery is how often a mailbox is looked at while two people type and compare.
@@ -315,7 +399,7 @@ func wait(ctx context.Context) error {
 	}
 }
 
-func joinByCode(ctx context.Context, o Options, st *store.Store, s JoinSpec, d *keyring.Device, name string) ([]byte, []keyring.Statement, error) {
+func joinByCode(ctx context.Context, o Options, st *store.Store, s JoinSpec, d *keyring.Device, name string, answering func(keyring.Answer) error) ([]byte, []keyring.Statement, error) {
 	code, err := keyring.ParsePairCode(s.Code)
 	if err != nil {
 		return nil, nil, &problem.Error{Code: problem.WrongCode, Message: "That is no pairing code: a word is misspelt, missing, or out of place. Nothing was changed.",
@@ -332,6 +416,9 @@ func joinByCode(ctx context.Context, o Options, st *store.Store, s JoinSpec, d *
 	started := o.Clock()
 	answer, reply, err := keyring.Respond(o.Rand, started, code, d, o.platform()+"|"+name, msg)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := answering(answer); err != nil {
 		return nil, nil, err
 	}
 	if err := st.Put(ctx, joiner, reply); err != nil {
@@ -354,11 +441,7 @@ func joinByCode(ctx context.Context, o Options, st *store.Store, s JoinSpec, d *
 		}
 		switch err := answer.Admitted(ring, d); {
 		case err == nil:
-			var all []keyring.Statement
-			for h, b := range known {
-				all = append(all, keyring.Statement{Name: h, Bytes: b})
-			}
-			return genesis, all, nil
+			return genesis, listed(known), nil
 		case !errors.Is(err, keyring.NotMember) && !errors.Is(err, keyring.Incomplete):
 			return nil, nil, err
 		}

@@ -40,11 +40,32 @@ const (
 type Vault struct {
 	o        Options
 	local    *keyring.Local
-	db       *localdb.Badger
+	db       database
 	eng      *engine.Engine
 	store    *store.Store
 	storeErr error
 	cfg      config
+}
+
+// A database is localdb's, or its twin in tests.
+type database interface {
+	localdb.DB
+	Check() error
+}
+
+func (o *Options) openDB(ctx context.Context, key [32]byte) (database, error) {
+	if o.db != nil {
+		return o.db()
+	}
+	return localdb.Open(ctx, filepath.Join(o.Home, dbDir), localdb.Options{Key: key, Log: o.Log, Wait: o.Wait})
+}
+
+// step makes one change in the home folder. Tests number them.
+func (o *Options) step(what string, do func() error) error {
+	if o.steps != nil {
+		return o.steps(what, do)
+	}
+	return do()
 }
 
 // config is what this device knows of its vault beside the vault's own data.
@@ -123,6 +144,11 @@ func (o *Options) platform() string {
 // wrong-passphrase, busy, damaged.
 func Open(ctx context.Context, o Options) (*Vault, error) {
 	o.fill()
+	if g, err := readBeginning(o.Home); err != nil {
+		return nil, err
+	} else if g != nil {
+		return nil, g.unfinished(problem.NoVault, o.Home)
+	}
 	local, err := keyring.OpenLocal(o.Rand, o.Home, o.unlock())
 	if errors.Is(err, keyring.Missing) {
 		return nil, &problem.Error{Code: "no-vault", Message: "There is no vault on this device yet.",
@@ -135,7 +161,7 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 }
 
 func open(ctx context.Context, o Options, local *keyring.Local) (_ *Vault, err error) {
-	db, err := localdb.Open(ctx, filepath.Join(o.Home, dbDir), localdb.Options{Key: local.DB, Log: o.Log, Wait: o.Wait})
+	db, err := o.openDB(ctx, local.DB)
 	if err != nil {
 		return nil, err
 	}
@@ -248,16 +274,30 @@ func (v *Vault) writeConfig() error {
 	return v.db.Update(func(tx localdb.Tx) error { return tx.Set(rowConfig, b) })
 }
 
-// newHome makes a home folder for a device that is about to found or join a vault.
-func newHome(o Options) error {
+// newHome makes a home folder for a device that is about to found or join a vault. was
+// is what was begun there before and not finished: the same, in the same store.
+func newHome(o Options, does, url string) (was *beginning, err error) {
+	if was, err = readBeginning(o.Home); err != nil {
+		return nil, err
+	}
+	if was != nil {
+		if was.Does != does || was.Store != url {
+			return nil, was.unfinished(problem.Exists, o.Home)
+		}
+		return was, nil
+	}
+	return nil, emptyHome(o)
+}
+
+func emptyHome(o Options) error {
 	if _, err := keyring.LocalMode(o.Home); !errors.Is(err, keyring.Missing) {
 		if err != nil && !errors.Is(err, keyring.Damaged) && !errors.Is(err, keyring.Newer) {
 			return err
 		}
 		return &problem.Error{Code: "exists", Message: "This device has a vault already, in " + o.Home + ".",
-			Hint: "Nothing was changed. Use another folder by PLAIT_HOME, or move that one away."}
+			Hint: "Nothing was changed. If you never saw its recovery words, `plait recovery --new` makes new ones. For another vault use another folder by PLAIT_HOME, or move that one away."}
 	}
-	if err := os.MkdirAll(o.Home, 0o700); err != nil {
+	if err := o.step("home", func() error { return os.MkdirAll(o.Home, 0o700) }); err != nil {
 		return fmt.Errorf("making %s: %w", o.Home, err)
 	}
 	if _, err := os.Stat(filepath.Join(o.Home, dbDir)); err == nil {
@@ -312,14 +352,34 @@ func (o *Options) protection(mode KeysMode) (keyring.Protection, error) {
 var locked = &problem.Error{Code: "locked", Message: "There is no keychain here, and no passphrase was given to seal this device's keys.",
 	Hint: "Give --passphrase-file F (or PLAIT_PASSPHRASE_FILE), run it on a terminal to be asked, or accept unsealed keys with --keys file."}
 
-// removeHome takes back what a failed beginning left.
-func removeHome(o Options) {
-	for _, n := range []string{keyring.LocalFile, dbDir, spoolDir} {
-		if err := os.RemoveAll(filepath.Join(o.Home, n)); err != nil {
-			o.Log.Warn("could not clean up", "path", n, "why", err)
-		}
+// removeHome takes back what a failed beginning left. With begun, what says that
+// something was begun stays.
+func removeHome(o Options, begun bool) {
+	removeParts(o)
+	if begun {
+		return
 	}
-	os.Remove(o.Home) // only if it is empty
+	remove(o, beginningFile)
+	_ = o.step("remove", func() error { return os.Remove(o.Home) }) // only if it is empty
+}
+
+// removeParts removes what is of one device. Its keys go last: what they alone open is
+// of no use without them.
+func removeParts(o Options) {
+	dropData(o)
+	remove(o, keyring.LocalFile)
+}
+
+// dropData removes what a device that began to join has but its keys.
+func dropData(o Options) {
+	remove(o, dbDir)
+	remove(o, spoolDir)
+}
+
+func remove(o Options, name string) {
+	if err := o.step("remove", func() error { return os.RemoveAll(filepath.Join(o.Home, name)) }); err != nil {
+		o.Log.Warn("could not clean up", "path", name, "why", err)
+	}
 }
 
 func (o *Options) deviceName(given string) string {
@@ -334,7 +394,7 @@ func (o *Options) deviceName(given string) string {
 
 // begin makes the database of a new device and opens the vault over it.
 func begin(ctx context.Context, o Options, local *keyring.Local, url string, genesis []byte, statements []keyring.Statement, own bool, name, version string) (*Vault, error) {
-	db, err := localdb.Open(ctx, filepath.Join(o.Home, dbDir), localdb.Options{Key: local.DB, Log: o.Log, Wait: o.Wait})
+	db, err := o.openDB(ctx, local.DB)
 	if err != nil {
 		return nil, err
 	}
