@@ -31,6 +31,7 @@ type Options struct {
 	Progress   func(Progress)         // called at most 4 times a second
 	Wait       time.Duration          // how long to wait for another process; 0: 10 s
 
+	poll  func(ctx context.Context) error          // instead of waiting between two looks at a mailbox, in tests
 	db    func() (database, error)                 // instead of the database in Home, in tests
 	steps func(what string, do func() error) error // called for each change in Home, in tests
 

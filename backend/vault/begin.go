@@ -388,7 +388,10 @@ func joinByRecovery(ctx context.Context, o Options, st *store.Store, s JoinSpec,
 // pollEvery is how often a mailbox is looked at while two people type and compare.
 const pollEvery = 500 * time.Millisecond
 
-func wait(ctx context.Context) error {
+func (o *Options) pause(ctx context.Context) error {
+	if o.poll != nil {
+		return o.poll(ctx)
+	}
 	t := time.NewTimer(pollEvery)
 	defer t.Stop()
 	select {
@@ -451,7 +454,7 @@ func joinByCode(ctx context.Context, o Options, st *store.Store, s JoinSpec, d *
 		if o.Clock().Sub(started) > keyring.PairFor {
 			return nil, nil, keyring.Expired
 		}
-		if err := wait(ctx); err != nil {
+		if err := o.pause(ctx); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -499,7 +502,7 @@ func (v *Vault) Pair(ctx context.Context, ui PairUI) (p Paired, err error) {
 		if v.o.Clock().Sub(started) > keyring.PairFor {
 			return p, keyring.Expired
 		}
-		if err := wait(ctx); err != nil {
+		if err := v.o.pause(ctx); err != nil {
 			return p, err
 		}
 	}
