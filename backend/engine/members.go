@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"plait/backend/chunk"
@@ -228,6 +229,12 @@ func (e *Engine) pushKeys(ctx context.Context) ([]item.Hash, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Each after what its author had seen: cut in between, what is there stands by itself.
+	place := map[item.Hash]int{}
+	for i, ev := range e.ring.Events() {
+		place[ev.Name] = i - 1<<30 // what has no place goes last
+	}
+	slices.SortStableFunc(out, func(a, b item.Hash) int { return place[a] - place[b] })
 	for _, h := range out {
 		name := store.HashName(store.Keys, h)
 		if err := e.cfg.Store.Put(ctx, name, e.known[h]); err != nil {
