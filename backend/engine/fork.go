@@ -74,6 +74,41 @@ func (e *Engine) ofRevoked(b *Bad) bool {
 	return err != nil || n.Author.Device == b.Device
 }
 
+// twinOwn looks for heads that this device signed and did not write: a copy of it wrote
+// under the same incarnation, when neither saw what the other sent. What goes on there
+// would go on with a history that others refuse, and nobody here would hear of it.
+func (e *Engine) twinOwn(ctx context.Context, l *listing) ([]*Bad, error) {
+	c, out, err := e.loadCursor()
+	if err != nil {
+		return nil, err
+	}
+	own := map[string]bool{c.Head: true}
+	for _, n := range c.Old {
+		own[n] = true
+	}
+	if out != nil {
+		for _, n := range out.Names {
+			own[n] = true
+		}
+	}
+	var bads []*Bad
+	for _, n := range l.heads[e.meta.Me] {
+		// Before the oldest that is kept there may be some of its own that came late.
+		if own[n.String()] || n.N+uint64(len(c.Old)) < c.N {
+			continue
+		}
+		_, bad, err := e.readHead(ctx, n)
+		if err != nil {
+			return bads, err
+		}
+		if bad == nil {
+			bad = &Bad{Code: "forked", Device: n.Author.Device, Object: n.String(), Detail: "a copy of this device wrote under the same name: two copies of it are in use"}
+		}
+		bads = append(bads, bad)
+	}
+	return bads, nil
+}
+
 // sameHistory says whether what is applied here of a journal goes through the entry
 // that another device says it saw of it; true where that can't be told.
 func (e *Engine) sameHistory(tx localdb.Tx, a item.Author, t item.Tip) (bool, error) {

@@ -196,6 +196,13 @@ func (e *Engine) checkOwn(ctx context.Context, l *listing, r *Round) error {
 		}
 		r.Bad = append(r.Bad, bad)
 	}
+	if mine && !rolled {
+		if bads, err = e.twinOwn(ctx, l); err != nil {
+			return err
+		}
+		r.Bad = append(r.Bad, bads...)
+		mine = !slices.ContainsFunc(bads, func(b *Bad) bool { return b.Code == "forked" })
+	}
 	if checkOwn.fails(!mine) {
 		return e.newIncarnation(l)
 	}

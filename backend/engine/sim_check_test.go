@@ -28,9 +28,9 @@ const maxRounds = 3
 // heal ends all faults, and lets everybody sync until nothing changes (I10).
 func (s *sim) heal() {
 	s.note("heals")
-	clear(s.damaged)
+	s.mend(nil)
 	for _, m := range s.fleet {
-		m.device.bucket.(*gate).arrive(true)
+		m.gate().arrive(true)
 		m.connect()
 		m.fs.SetFault(nil)
 		m.fs.OnExchange(m.exchanged)

@@ -17,7 +17,7 @@ var kinds = []string{
 	"edit: remove", "edit: rename", "edit: type of a value", "edit: big file", "edit: mode", "edit: rollback", "edit: overlay", "edit: choice", "edit: strategy",
 	"keys: pair", "keys: recover", "keys: revoke", "keys: rekey",
 	"store: before", "store: lost", "store: throt", "store: slow", "store: stale", "store: stale to a copy", "store: hide", "store: half",
-	"store: flip", "store: cut", "store: torn", "store: part",
+	"store: flip", "store: cut", "store: torn",
 	"store: down: temporarily unavailable", "store: down: access denied", "store: down: store missing", "store: down: unknown",
 	"store: noput: out of space", "store: noput: read-only",
 	"store: twice", "store: late put", "store: late delete", "store: damaged for all", "store: damage read",

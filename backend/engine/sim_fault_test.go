@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"plait/backend/disk"
 	"plait/backend/item"
 	"plait/backend/localdb"
+	"plait/backend/store"
 )
 
 // What goes wrong.
@@ -110,7 +112,12 @@ func (s *sim) syncOnBadDatabase(m *machine) {
 }
 
 // diskError is what the disk is made to answer; a broken engine might take it otherwise.
-func (s *sim) diskError(err error) error { return err }
+func (s *sim) diskError(err error) error {
+	if broken != nil && broken.disk != nil {
+		return broken.disk(err)
+	}
+	return err
+}
 
 func (s *sim) lockFile(m *machine) {
 	n := item.Name("default/" + pick(s, documents).item)
@@ -298,6 +305,13 @@ func (s *sim) clone(m *machine) {
 	c.start()
 	c.allThere()
 	m.allThere()
+	if s.chance(0.3) {
+		// Neither sees what the other sends.
+		heads, err := s.bucket.List(context.Background(), store.Heads)
+		s.must(err)
+		c.freeze(heads, 1+s.r.IntN(6))
+		m.freeze(heads, 1+s.r.IntN(6))
+	}
 }
 
 func (s *sim) detach(m *machine) {

@@ -140,6 +140,7 @@ func (s *sim) machine(name string) *machine {
 func (m *machine) start() {
 	c := m.device.config()
 	c.Spool, c.Platform, c.Store = m.spool, m.platform, m.device.store
+	c.DB = broken.database(c.DB)
 	c.Log = slog.New(slog.NewTextHandler(m.s.log, nil))
 	c.sizes = sizes{inline: 600, refs: 2, heads: 4, snapshotBytes: 4 << 10, snapshotEntries: 12, past: 4}
 	doubtful := m.db.Info().Doubtful()
@@ -219,6 +220,9 @@ func (m *machine) round(o RoundOptions) *Round {
 			m.s.t.Errorf("%s: round: %v", m.name, err)
 		}
 		return r
+	}
+	if broken != nil && broken.mute != "" {
+		r.Bad = slices.DeleteFunc(r.Bad, func(b *Bad) bool { return b.Code == broken.mute })
 	}
 	m.checkTold(r)
 	if r.Caught == nil && !o.NoObserve && !m.e.meta.Doubt {

@@ -29,7 +29,7 @@ type message struct {
 // connect gives the machine its own, at first faultless, view of the store.
 func (m *machine) connect() {
 	m.faulty = store.Faults(&recorder{m.s.bucket, m}, m.s.r.Uint64(), store.FaultOptions{})
-	m.device.bucket = &gate{m.faulty, m, 0}
+	m.device.bucket = &gate{Bucket: m.faulty, m: m}
 	m.device.store = store.New(m.device.bucket, store.Options{})
 }
 
@@ -39,11 +39,8 @@ func (s *sim) badNetwork(m *machine) {
 		Did:   m.faulted,
 	}
 	p := pick(s, []float64{0.05, 0.3})
-	late := 0.0
+	var late, torn float64
 	kind := s.r.IntN(12)
-	if m.copied && s.chance(0.3) {
-		kind = 5 // where copies can't see each other's heads, they write under one name
-	}
 	switch kind {
 	case 0:
 		o.Down = pick(s, []driver.Code{driver.Transient, driver.Denied, driver.Missing, driver.Unknown})
@@ -64,37 +61,36 @@ func (s *sim) badNetwork(m *machine) {
 	case 8:
 		o.Flip, o.Cut = p, p
 	case 9:
-		o.Torn, o.Half, o.Delay = p, p, 40
+		torn = p
+		o.Half, o.Delay = p, 40
 	case 10:
 		late = p
 	case 11:
-		late = p / 3
-		o.Hide, o.Half, o.Stale, o.Lost, o.Before, o.Torn, o.Flip, o.Cut, o.Delay = p/3, p/3, p/3, p/3, p/3, p/3, p/3, p/3, 40
+		late, torn = p/3, p/3
+		o.Hide, o.Half, o.Stale, o.Lost, o.Before, o.Flip, o.Cut, o.Delay = p/3, p/3, p/3, p/3, p/3, p/3, p/3, 40
 	}
 	m.note("network: down %q no put %q before %.2f lost %.2f hide %.2f half %.2f stale %.2f slow %.2f torn %.2f flip %.2f cut %.2f late %.2f",
-		o.Down, o.NoPut, o.Before, o.Lost, o.Hide, o.Half, o.Stale, o.Slow, o.Torn, o.Flip, o.Cut, late)
+		o.Down, o.NoPut, o.Before, o.Lost, o.Hide, o.Half, o.Stale, o.Slow, torn, o.Flip, o.Cut, late)
 	m.faulty.Set(o)
-	m.device.bucket.(*gate).late = late
+	m.gate().late, m.gate().torn = late, torn
 }
+
+func (m *machine) gate() *gate { return m.device.bucket.(*gate) }
 
 func (s *sim) goodNetwork(m *machine) {
 	m.faulty.Set(store.FaultOptions{})
-	m.device.bucket.(*gate).late = 0
+	m.gate().late, m.gate().torn = 0, 0
 }
 
 // faulted takes in one fault of the machine's view of the store.
 func (m *machine) faulted(what, name string) {
 	switch what {
-	case "flip", "cut", "half", "part":
+	case "flip", "cut", "half":
 		if m.met != nil {
 			m.met[name] = true
 		}
-	case "lost":
+	case "lost", "hide":
 		delete(m.met, name) // what came of it was not read
-	case "stale":
-		if m.copied {
-			m.s.counts["store: stale to a copy"]++
-		}
 	}
 	m.did("store: "+what, name)
 }
@@ -103,8 +99,16 @@ func (m *machine) faulted(what, name string) {
 // may arrive twice, or long after its sender gave it up.
 type gate struct {
 	driver.Bucket
-	m    *machine
-	late float64
+	m          *machine
+	late, torn float64
+
+	frozen int // for so many lists of heads/ it shows what follows
+	shown  []driver.Info
+}
+
+// freeze lets the machine see for a while what heads there are now, and no others.
+func (m *machine) freeze(heads []driver.Info, lists int) {
+	m.gate().frozen, m.gate().shown = lists, heads
 }
 
 // arrive lets messages that are due arrive, or all.
@@ -145,10 +149,28 @@ func (b *gate) delays(x message) error {
 }
 
 func (b *gate) Put(ctx context.Context, name string, body []byte) error {
+	err := b.put(ctx, name, body)
+	if broken != nil && broken.put != nil {
+		err = broken.put(b, err)
+	}
+	return err
+}
+
+func (b *gate) put(ctx context.Context, name string, body []byte) error {
 	b.arrive(false)
 	return b.m.effect("put", func() error {
 		if err := b.delays(message{name: name, body: bytes.Clone(body)}); err != nil {
 			return err
+		}
+		if b.torn > 0 && len(body) > 1 && b.m.s.chance(b.torn) {
+			// It breaks off, and lies there as far as it came until it is put again.
+			n := b.m.s.r.IntN(len(body))
+			if err := (&recorder{b.m.s.bucket, b.m}).Put(ctx, name, body); err == nil && b.m.s.damaged[name] == nil {
+				b.m.s.damaged[name] = func(whole []byte) []byte { return whole[:min(n, len(whole))] }
+				b.m.s.broken[name] = b.m
+			}
+			b.m.did("store: torn", name)
+			return fmt.Errorf("broke off: %w", driver.Transient)
 		}
 		err := b.Bucket.Put(ctx, name, body)
 		if err == nil && b.m.s.chance(0.03) {
@@ -188,6 +210,11 @@ func (b *gate) List(ctx context.Context, prefix string) ([]driver.Info, error) {
 		return nil, errDead
 	}
 	b.arrive(false)
+	if prefix == store.Heads && b.frozen > 0 {
+		b.frozen--
+		b.m.did("store: stale to a copy", "")
+		return slices.Clone(b.shown), nil
+	}
 	return b.Bucket.List(ctx, prefix)
 }
 
@@ -200,6 +227,8 @@ type recorder struct {
 
 func (b *recorder) Put(ctx context.Context, name string, body []byte) error {
 	b.m.s.sawObject(b.m, name, body)
+	delete(b.m.s.damaged, name)
+	delete(b.m.s.broken, name)
 	return b.Bucket.Put(ctx, name, body)
 }
 
@@ -251,9 +280,13 @@ func (s *sim) damage(*machine) {
 
 func (s *sim) mend(*machine) {
 	for _, n := range sortedNamesOf(s.damaged) {
+		// What broke off on its way is for the one to mend who sent it, if it still can.
+		if w := s.broken[n]; w != nil && !w.out && !w.doubted && !w.copied {
+			continue
+		}
 		s.note("%s is whole again", n)
+		delete(s.damaged, n)
 	}
-	clear(s.damaged)
 }
 
 func sortedNamesOf[V any](in map[string]V) []string {
