@@ -11,7 +11,6 @@ import (
 	"plait/backend/localdb"
 	"plait/backend/state"
 	"plait/backend/store"
-	"plait/backend/store/driver"
 )
 
 // Entries: brought from the store, verified, and applied in causal order (E5).
@@ -90,23 +89,16 @@ func (e *Engine) records(ctx context.Context, f *fetched, from uint64) ([]journa
 
 func (e *Engine) segment(ctx context.Context, ref journal.Ref) (*journal.Segment, *Bad, error) {
 	name := store.HashName(store.Segments, ref.Name)
-	bad := func(code string, err error) (*journal.Segment, *Bad, error) {
-		return nil, &Bad{Code: code, Object: name, Device: ref.Author.Device, Err: err}, nil
-	}
-	obj, err := e.cfg.Store.Get(ctx, name)
-	switch {
-	case errors.Is(err, driver.NotFound) && !checkThere.fails(true):
+	obj, bad, err := e.get(ctx, name, ref.Author.Device)
+	if bad != nil && bad.Code == "incomplete" && !checkThere.fails(true) {
 		return &journal.Segment{}, nil, nil
-	case errors.Is(err, driver.NotFound):
-		return bad("incomplete", err)
-	case errors.Is(err, store.Changed), errors.Is(err, store.TooLarge):
-		return bad("changed", err)
-	case err != nil:
-		return nil, nil, err
+	}
+	if bad != nil || err != nil {
+		return nil, bad, err
 	}
 	seg, err := e.openVault().Segment(ref, obj)
 	if err != nil {
-		return bad(openCode(err), err)
+		return nil, &Bad{Code: openCode(err), Object: name, Device: ref.Author.Device, Err: err}, nil
 	}
 	return seg, nil, nil
 }

@@ -10,7 +10,6 @@ import (
 	"plait/backend/journal"
 	"plait/backend/localdb"
 	"plait/backend/store"
-	"plait/backend/store/driver"
 )
 
 // Heads: what the store lists, what was seen of it before, and the newest of each author.
@@ -184,14 +183,12 @@ func (e *Engine) readHead(ctx context.Context, n journal.HeadName) (*fetched, *B
 	if checkMember.fails(!ok) {
 		return bad("stranger", "no member of the vault wrote it", nil)
 	}
-	obj, err := e.cfg.Store.Get(ctx, n.String())
-	switch {
-	case errors.Is(err, driver.NotFound):
-		return bad("incomplete", "listed, but not there", err)
-	case errors.Is(err, store.Changed), errors.Is(err, store.TooLarge):
-		return bad("changed", "", err)
-	case err != nil:
-		return nil, nil, err
+	obj, missing, err := e.get(ctx, n.String(), n.Author.Device)
+	if missing != nil && missing.Code == "incomplete" {
+		missing.Detail = "listed, but not there"
+	}
+	if missing != nil || err != nil {
+		return nil, missing, err
 	}
 	h, err := e.openVault().Head(n, obj, pub)
 	if errors.Is(err, journal.ErrKey) {

@@ -22,12 +22,11 @@ type Past struct {
 	Hash  item.Hash
 }
 
-// entries reads all entries that are here, in causal order. Texts that travel with a
-// dictionary are resolved along the way.
-func (e *Engine) entries() ([]Past, error) {
-	byAuthor := map[item.Author][]journal.Record{}
-	first := map[item.Author]uint64{}
-	err := e.db.View(func(tx localdb.Tx) error {
+// journals reads the records of every journal that are here, in order, and which entry
+// is the first of each.
+func (e *Engine) journals() (records map[item.Author][]journal.Record, first map[item.Author]uint64, err error) {
+	records, first = map[item.Author][]journal.Record{}, map[item.Author]uint64{}
+	return records, first, e.db.View(func(tx localdb.Tx) error {
 		return tx.Scan(rowEntry, func(k string, b []byte) error {
 			d, ok := entryOf(k)
 			if !ok {
@@ -37,13 +36,19 @@ func (e *Engine) entries() ([]Past, error) {
 			if err := decMode.Unmarshal(b, &r); err != nil {
 				return fmt.Errorf("row %s: %w", k, err)
 			}
-			if len(byAuthor[d.Author]) == 0 {
+			if len(records[d.Author]) == 0 {
 				first[d.Author] = d.Seq
 			}
-			byAuthor[d.Author] = append(byAuthor[d.Author], r)
+			records[d.Author] = append(records[d.Author], r)
 			return nil
 		})
 	})
+}
+
+// entries reads all entries that are here, in causal order. Texts that travel with a
+// dictionary are resolved along the way.
+func (e *Engine) entries() ([]Past, error) {
+	byAuthor, first, err := e.journals()
 	if err != nil {
 		return nil, err
 	}

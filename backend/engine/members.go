@@ -15,7 +15,6 @@ import (
 	"plait/backend/localdb"
 	"plait/backend/seal"
 	"plait/backend/store"
-	"plait/backend/store/driver"
 )
 
 func vaultID(genesis []byte) item.Hash { return keyring.VaultID(genesis) }
@@ -130,15 +129,15 @@ func (e *Engine) syncKeys(ctx context.Context) ([]*Bad, error) {
 			bad = append(bad, &Bad{Code: "changed", Object: i.Name, Detail: "there are more statements than a vault has"})
 			break
 		}
-		b, err := e.cfg.Store.Get(ctx, i.Name)
-		switch {
-		case errors.Is(err, store.Changed), errors.Is(err, store.TooLarge):
-			bad = append(bad, &Bad{Code: "changed", Object: i.Name, Err: err})
-			continue
-		case errors.Is(err, driver.NotFound):
-			continue
-		case err != nil:
+		b, odd, err := e.get(ctx, i.Name, item.Device{})
+		if err != nil {
 			return bad, err
+		}
+		if odd != nil {
+			if odd.Code != "incomplete" { // one that is named and not there is told of where it is named
+				bad = append(bad, odd)
+			}
+			continue
 		}
 		fresh[h] = b
 		size += len(b)

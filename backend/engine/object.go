@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"context"
 	"errors"
 
 	"plait/backend/item"
 	"plait/backend/journal"
 	"plait/backend/seal"
+	"plait/backend/store"
+	"plait/backend/store/driver"
 )
 
 // A Bad is something wrong with what a store holds. It stops nothing that is whole
@@ -41,6 +44,24 @@ func (b *Bad) same(o *Bad) bool {
 }
 
 func (b *Bad) Unwrap() error { return b.Err }
+
+// get fetches an object of a device's. bad is about the object, which is not there or is
+// not what it is named for; err about the store.
+func (e *Engine) get(ctx context.Context, name string, whose item.Device) (obj []byte, bad *Bad, err error) {
+	obj, err = e.cfg.Store.Get(ctx, name)
+	code := ""
+	switch {
+	case err == nil:
+		return obj, nil, nil
+	case errors.Is(err, driver.NotFound):
+		code = "incomplete"
+	case errors.Is(err, store.Changed), errors.Is(err, store.TooLarge):
+		code = "changed"
+	default:
+		return nil, nil, err
+	}
+	return nil, &Bad{Code: code, Object: name, Device: whose, Err: err}, nil
+}
 
 func (e *Engine) openVault() journal.Opener {
 	return journal.Opener{Vault: e.meta.Vault, Key: e.epochKey}

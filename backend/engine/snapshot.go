@@ -13,7 +13,6 @@ import (
 	"plait/backend/localdb"
 	"plait/backend/state"
 	"plait/backend/store"
-	"plait/backend/store/driver"
 )
 
 // snapRow is what this device found of a snapshot that another one wrote.
@@ -102,14 +101,9 @@ func (e *Engine) readSnapshot(ctx context.Context, ref journal.SnapshotRef) (*lo
 	bad := func(code string, err error) (*loaded, *Bad, error) {
 		return nil, &Bad{Code: code, Object: name, Device: ref.Author.Device, Err: err}, nil
 	}
-	obj, err := e.cfg.Store.Get(ctx, name)
-	switch {
-	case errors.Is(err, driver.NotFound):
-		return bad("incomplete", err)
-	case errors.Is(err, store.Changed), errors.Is(err, store.TooLarge):
-		return bad("changed", err)
-	case err != nil:
-		return nil, nil, err
+	obj, missing, err := e.get(ctx, name, ref.Author.Device)
+	if missing != nil || err != nil {
+		return nil, missing, err
 	}
 	r, err := e.openVault().Snapshot(bytes.NewReader(obj), ref)
 	if err != nil {

@@ -27,25 +27,7 @@ type Check struct {
 // VerifyLog recomputes every journal's chain from what is kept here, and compares
 // its end with the head that its device signed.
 func (e *Engine) VerifyLog() ([]Check, error) {
-	records := map[item.Author][]journal.Record{}
-	first := map[item.Author]uint64{}
-	err := e.db.View(func(tx localdb.Tx) error {
-		return tx.Scan(rowEntry, func(k string, b []byte) error {
-			d, ok := entryOf(k)
-			if !ok {
-				return fmt.Errorf("row %s is damaged", k)
-			}
-			var r journal.Record
-			if err := decMode.Unmarshal(b, &r); err != nil {
-				return fmt.Errorf("row %s: %w", k, err)
-			}
-			if _, ok := first[d.Author]; !ok {
-				first[d.Author] = d.Seq
-			}
-			records[d.Author] = append(records[d.Author], r)
-			return nil
-		})
-	})
+	records, first, err := e.journals()
 	if err != nil {
 		return nil, err
 	}
@@ -227,17 +209,13 @@ func (e *Engine) checkPack(ctx context.Context, p item.Pack, found func(Check)) 
 	if e.waitsToBeSent(p.Name) {
 		return nil
 	}
-	obj, err := e.cfg.Store.Get(ctx, name)
+	obj, bad, err := e.get(ctx, name, item.Device{})
 	if err != nil {
-		var se *store.Error
-		if !errors.As(err, &se) {
-			return err
-		}
-		if errors.Is(err, driver.NotFound) || errors.Is(err, store.Changed) || errors.Is(err, store.TooLarge) {
-			found(Check{What: "object", Object: name, Err: err, Count: 1})
-			return nil
-		}
 		return err
+	}
+	if bad != nil {
+		found(Check{What: "object", Object: name, Err: bad.Err, Count: 1})
+		return nil
 	}
 	for _, c := range p.Chunks {
 		if uint64(c.Offset)+uint64(c.Size) > uint64(len(obj)) {
