@@ -443,6 +443,7 @@ func joinByCode(ctx context.Context, o Options, st *store.Store, s JoinSpec, d *
 			return nil, nil, err
 		}
 		switch err := answer.Admitted(ring, d); {
+		case err == nil && !given(ring, d): // its admission came before its keys
 		case err == nil:
 			return genesis, listed(known), nil
 		case !errors.Is(err, keyring.NotMember) && !errors.Is(err, keyring.Incomplete):

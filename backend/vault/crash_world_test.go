@@ -25,12 +25,14 @@ type crashWorld struct {
 	t      *testing.T
 	bucket *memstore.Bucket
 	all    map[string]*crashMachine
+	words  string // of the vault that crashFound makes
 
-	mu    sync.Mutex // guards what follows
-	moved *sync.Cond
-	now   time.Time
-	n     int // writes to the store, and ends of commands
-	alone bool
+	mu     sync.Mutex // guards what follows
+	moved  *sync.Cond
+	now    time.Time
+	n      int           // writes to the store, and ends of commands
+	alone  bool          // of two who pair, one is gone
+	paired chan struct{} // closed once both are
 }
 
 type crashMachine struct {
@@ -115,7 +117,7 @@ func (w *crashWorld) tick(d time.Duration) {
 func (w *crashWorld) move(alone bool) {
 	w.mu.Lock()
 	w.n++
-	w.alone = alone
+	w.alone = w.alone || alone
 	w.moved.Broadcast()
 	w.mu.Unlock()
 }
@@ -132,7 +134,7 @@ func (w *crashWorld) add(name string) *crashMachine {
 // clone is the same world, apart from this one.
 func (w *crashWorld) clone(t *testing.T) *crashWorld {
 	c := newCrashWorld(t)
-	c.now = w.now
+	c.now, c.words = w.now, w.words
 	c.bucket.Restore(w.bucket.Snapshot())
 	for name, m := range w.all {
 		n := c.add(name)
@@ -208,7 +210,14 @@ func (m *crashMachine) live(l *life, command func() error) (err error, died bool
 	case <-l.died:
 		died = true
 	}
-	m.w.move(true)
+	w := m.w
+	w.move(true)
+	w.mu.Lock()
+	paired := w.paired
+	w.mu.Unlock()
+	if died && paired != nil {
+		<-paired // the other side comes to its end
+	}
 	if died {
 		m.disk.Crash()
 		m.disk.Reboot(nil)
@@ -261,7 +270,7 @@ func (m *crashMachine) sync() {
 	must(m.w.t, err)
 }
 
-// live2 are the devices that the vault has, revoked ones left out.
+// devices are the devices that the vault has, revoked ones left out.
 func (m *crashMachine) devices() (names []string) {
 	m.w.t.Helper()
 	rows, err := m.v.Devices(bg)

@@ -145,15 +145,20 @@ func goOn(ctx context.Context, st *store.Store, local *keyring.Local) (genesis [
 	if (keyring.Answer{Vault: local.Vault, Inviter: was.Inviter, Seen: was.Seen}).Admitted(ring, local.Device) != nil {
 		return nil, nil, false, nil
 	}
-	keys, err := ring.Unlock(local.Device)
+	if !given(ring, local.Device) {
+		return nil, nil, false, &problem.Error{Code: problem.Incomplete, Message: "This device was admitted, and the vault's keys have not reached the store yet.",
+			Hint: "Run `plait sync` on the device that admitted it, then try again."}
+	}
+	return genesis, listed(known), true, nil
+}
+
+// given says whether the vault's keys were given to a device that is a member.
+func given(ring *keyring.Ring, d *keyring.Device) bool {
+	keys, err := ring.Unlock(d)
 	if err == nil {
 		_, err = keys.ChunkNames()
 	}
-	if err != nil {
-		return nil, nil, false, &problem.Error{Code: problem.Incomplete, Message: "This device was admitted, and the vault's keys have not reached the store yet.",
-			Hint: "Run `plait sync` on the device that admitted it, then try again.", Err: err}
-	}
-	return genesis, listed(known), true, nil
+	return err == nil
 }
 
 func listed(known map[item.Hash][]byte) (all []keyring.Statement) {
