@@ -248,23 +248,14 @@ func (e *Engine) backfill(ctx context.Context) error {
 	slices.SortFunc(gaps, func(a, b gap) int { return a.author.Compare(b.author) })
 	for _, g := range gaps {
 		lacks := &Bad{Code: "incomplete", Device: g.author.Device, Detail: fmt.Sprintf("entries before its %d are not to be had", g.until)}
-		h, ok := e.heads[g.author]
-		if !ok {
-			return lacks
-		}
-		name, err := journal.ParseHeadName(h.Name)
+		f, err := e.headFor(ctx, g.author)
 		if err != nil {
 			return err
 		}
-		pub, ok := e.signer(g.author)
-		if !ok {
+		if f == nil {
 			return lacks
 		}
-		head, err := e.openVault().Head(name, h.Object, pub)
-		if err != nil {
-			return fmt.Errorf("head of %s: %w", g.author, err)
-		}
-		recs, bad, err := e.records(ctx, &fetched{name: name, head: head}, 1)
+		recs, bad, err := e.records(ctx, f, 1)
 		if err != nil {
 			return err
 		}
@@ -292,6 +283,41 @@ func (e *Engine) backfill(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// headFor is the newest head of an author: the one that was read here, else one that the
+// store lists. (Of who was put out before this device came, none is read in a round.)
+// nil: there is none.
+func (e *Engine) headFor(ctx context.Context, a item.Author) (*fetched, error) {
+	pub, ok := e.signer(a)
+	if !ok {
+		return nil, nil
+	}
+	if h, ok := e.heads[a]; ok {
+		name, err := journal.ParseHeadName(h.Name)
+		if err != nil {
+			return nil, err
+		}
+		head, err := e.openVault().Head(name, h.Object, pub)
+		if err != nil {
+			return nil, fmt.Errorf("head of %s: %w", a, err)
+		}
+		return &fetched{name: name, head: head, object: h.Object}, nil
+	}
+	l, err := e.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range l.heads[a] {
+		f, bad, err := e.readHead(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		if bad == nil {
+			return f, nil
+		}
+	}
+	return nil, nil
 }
 
 // Wrote is the value that a dot gave an atom, if state or a record here has it.

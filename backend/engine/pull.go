@@ -175,6 +175,7 @@ func (e *Engine) settleHeads(heads []*fetched, p *pulled) error {
 					return err
 				}
 				if checkSeen.fails(!same) {
+					done = false // to be told again each round
 					p.bad = append(p.bad, &Bad{Code: "forked", Device: b.Device, Object: f.name.String(),
 						Detail: fmt.Sprintf("another device saw another entry %d of it than this one", t.Seq)})
 				}

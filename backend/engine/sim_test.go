@@ -38,8 +38,10 @@ var pinned = []uint64{
 	165,  // a file that a copied device lacked was never written again
 	383,  // the one of two copies that forked whose head was the newer was never told
 	413,  // keybindings that met were put in order by each device anew, a round later: it took four rounds
+	701,  // a device whose share of the first key was void, as its giver was put out, could not start any more
 	677,  // an edit made a conflict a clean merge, and the file never got it
 	1065, // every device packed a text that was merged, though nobody wrote it: it took four rounds
+	1139, // the fork of a device was told once, and then no more
 	1262, // an overlay's value stood where members of the shared value had to: they were removed for all
 	1522, // a device admitted by a revoked one was a stranger, though others had applied what it wrote
 	1572, // nobody could open what was sealed under an epoch of a revoked device, so the revocation was never sent

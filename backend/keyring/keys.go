@@ -102,9 +102,10 @@ func exactly(have map[Principal]bool, want []Principal) bool {
 }
 
 // ChunkNames is the key that chunks and contents are named under, the vault's whole
-// life long. Code: NoKey.
+// life long, whoever shared it: what genesis says of it tells that it is the one. A
+// member whose share was void since its giver is put out could not even start. Code: NoKey.
 func (k *Keys) ChunkNames() (seal.Key, error) {
-	first, err := k.Epoch(k.ring.genesis.Epoch)
+	first, err := k.Opens(k.ring.genesis.Epoch)
 	if err != nil {
 		return seal.Key{}, err
 	}
