@@ -31,7 +31,7 @@ bench: build ## measures against restic, unison and git where they are installed
 	go run ./build/bench -plait $(BIN) $(BENCH)
 
 simulate: ## simulated devices under faults, SEEDS=n seeds (10000)
-	PLAIT_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run '^TestSimulate$$' ./backend/engine/...
+	PLAIT_SEEDS=$(SEEDS) go test -v -count=1 -timeout 0 -run '^TestSimulate$$' ./backend/engine/...
 
 fuzz: ## every fuzz target and the random merges, in turns, without end
 	@build/fuzz forever
