@@ -433,7 +433,7 @@ func joinByCode(ctx context.Context, o Options, st *store.Store, s JoinSpec, d *
 	if s.CheckWords != nil {
 		s.CheckWords(answer.Words)
 	}
-	for {
+	for over := false; ; {
 		genesis, known, err := readKeys(ctx, st)
 		if err != nil {
 			return nil, nil, err
@@ -450,6 +450,10 @@ func joinByCode(ctx context.Context, o Options, st *store.Store, s JoinSpec, d *
 			return nil, nil, err
 		}
 		if _, err := st.Get(ctx, inviter); errors.Is(err, driver.NotFound) {
+			if !over { // it may have admitted this device just before: look once more
+				over = true
+				continue
+			}
 			return nil, nil, &problem.Error{Code: "refused", Message: "The other device refused, or ended the pairing.", Hint: "Run `plait pair` there for a new code."}
 		}
 		if o.Clock().Sub(started) > keyring.PairFor {

@@ -263,50 +263,51 @@ func crashCases() []crashCase {
 // comes to an end by itself.
 func (w *crashWorld) pair(o Options) (paired, joined error) {
 	laptop, desktop := w.all["laptop"], w.all["desktop"]
-	both := make(chan struct{})
-	defer close(both)
+	both := &duo{ended: make(chan struct{})}
+	defer close(both.ended)
 	w.mu.Lock()
-	w.alone, w.paired = false, both
+	w.duo = both
 	w.mu.Unlock()
 	if laptop.v == nil {
 		laptop.reopen()
 	}
+	gone, away := laptop.l.died, desktop.l.died
 	p := &pairing{approve: true, run: true, code: make(chan string, 1)}
 	ended := make(chan error, 2)
-	go func() { _, err := laptop.v.Pair(bg, p); w.move(true); ended <- err }()
+	go func() { _, err := laptop.v.Pair(bg, p); w.move(both); ended <- err }()
 	var code string
 	select {
 	case code = <-p.code:
 	case paired = <-ended:
 		return paired, nil
-	case <-laptop.l.died:
+	case <-gone:
 		return nil, nil
 	}
 	go func() { // whoever waits for one that died is told
 		select {
-		case <-desktop.l.died:
-		case <-laptop.l.died:
-		case <-both:
+		case <-away:
+		case <-gone:
+		case <-both.ended:
 		}
-		w.move(true)
+		w.move(both)
 	}()
 	join := make(chan error, 1)
 	go func() {
 		v, _, err := Join(bg, o, JoinSpec{Store: "folder:/store", Code: code, DeviceName: "desktop", Keys: KeysFile})
 		desktop.v = v
-		w.move(true)
+		w.move(both)
 		join <- err
 	}()
 	// Who dies never ends; the other does.
 	select {
 	case paired = <-ended:
-	case <-laptop.l.died:
-		w.move(true)
+	case <-gone:
+		w.move(both)
 	}
 	select {
 	case joined = <-join:
-	case <-desktop.l.died:
-		w.move(true)
+	case <-away:
+		w.move(both)
 	}
 	return paired, joined
 }

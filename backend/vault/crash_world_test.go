@@ -27,12 +27,11 @@ type crashWorld struct {
 	all    map[string]*crashMachine
 	words  string // of the vault that crashFound makes
 
-	mu     sync.Mutex // guards what follows
-	moved  *sync.Cond
-	now    time.Time
-	n      int           // writes to the store, and ends of commands
-	alone  bool          // of two who pair, one is gone
-	paired chan struct{} // closed once both are
+	mu    sync.Mutex // guards what follows
+	moved *sync.Cond
+	now   time.Time
+	n     int // writes to the store, and ends of commands
+	duo   *duo
 }
 
 type crashMachine struct {
@@ -114,19 +113,28 @@ func (w *crashWorld) tick(d time.Duration) {
 	w.mu.Unlock()
 }
 
-func (w *crashWorld) move(alone bool) {
+// A duo are two who pair.
+type duo struct {
+	alone bool          // one of them is gone
+	ended chan struct{} // closed once both are
+}
+
+// move says that there is something new to see; of d, if it is not nil, that one is gone.
+func (w *crashWorld) move(d *duo) {
 	w.mu.Lock()
 	w.n++
-	w.alone = w.alone || alone
+	if d != nil {
+		d.alone = true
+	}
 	w.moved.Broadcast()
 	w.mu.Unlock()
 }
 
 func (w *crashWorld) add(name string) *crashMachine {
 	m := &crashMachine{w: w, name: name, home: filepath.Join(w.t.TempDir(), name, "plait"), db: localdb.NewMemory()}
-	m.disk = disk.NewMemory(w.clock, disk.MemoryOptions{Effect: m.effect})
+	m.disk = disk.NewMemory(w.clock, disk.MemoryOptions{})
 	m.disk.Mkdir("/" + name + "/.config/Code/User")
-	m.l = newLife(0, false)
+	m.begin(newLife(0, false))
 	w.all[name] = m
 	return m
 }
@@ -139,7 +147,8 @@ func (w *crashWorld) clone(t *testing.T) *crashWorld {
 	for name, m := range w.all {
 		n := c.add(name)
 		n.db = m.db.Clone(localdb.Info{})
-		n.disk = m.disk.Clone(c.clock, disk.MemoryOptions{Effect: n.effect})
+		n.disk = m.disk
+		n.begin(n.l)
 		if _, err := os.Stat(m.home); err == nil {
 			copyTree(t, m.home, n.home)
 		}
@@ -147,19 +156,24 @@ func (w *crashWorld) clone(t *testing.T) *crashWorld {
 	return c
 }
 
-func (m *crashMachine) effect(op, path string) disk.Fate {
-	here, dead := m.l.pass("disk " + op)
-	switch {
-	case dead:
+// begin begins a process. It has a disk of its own: what is left of an earlier one
+// reaches nothing any more.
+func (m *crashMachine) begin(l *life) {
+	m.l = l
+	m.disk = m.disk.Clone(m.w.clock, disk.MemoryOptions{Effect: func(op, path string) disk.Fate {
+		here, dead := l.pass("disk " + op)
+		switch {
+		case dead:
+			return disk.CrashBefore
+		case !here:
+			return disk.Go
+		}
+		close(l.died)
+		if l.after {
+			return disk.CrashAfter
+		}
 		return disk.CrashBefore
-	case !here:
-		return disk.Go
-	}
-	close(m.l.died)
-	if m.l.after {
-		return disk.CrashAfter
-	}
-	return disk.CrashBefore
+	}})
 }
 
 // options are those of the machine's present life.
@@ -187,7 +201,7 @@ func (m *crashMachine) options() Options {
 			l.alive()
 			m.w.mu.Lock()
 			defer m.w.mu.Unlock()
-			for seen == m.w.n && !m.w.alone {
+			for seen == m.w.n && !m.w.duo.alone {
 				m.w.moved.Wait()
 			}
 			if seen == m.w.n {
@@ -201,7 +215,7 @@ func (m *crashMachine) options() Options {
 
 // live runs a command in a life that ends at a write, if it comes to that.
 func (m *crashMachine) live(l *life, command func() error) (err error, died bool) {
-	m.l = l
+	m.begin(l)
 	m.v = nil
 	done := make(chan error, 1)
 	go func() { done <- command() }()
@@ -210,17 +224,12 @@ func (m *crashMachine) live(l *life, command func() error) (err error, died bool
 	case <-l.died:
 		died = true
 	}
-	w := m.w
-	w.move(true)
-	w.mu.Lock()
-	paired := w.paired
-	w.mu.Unlock()
-	if died && paired != nil {
-		<-paired // the other side comes to its end
-	}
-	if died {
-		m.disk.Crash()
-		m.disk.Reboot(nil)
+	m.w.mu.Lock()
+	d := m.w.duo
+	m.w.mu.Unlock()
+	if died && d != nil {
+		m.w.move(d)
+		<-d.ended // the other side comes to its end
 	}
 	return err, died
 }
@@ -230,7 +239,8 @@ func (m *crashMachine) next() Options {
 	if m.v != nil {
 		must(m.w.t, m.v.Close())
 	}
-	m.v, m.l = nil, newLife(0, false)
+	m.v = nil
+	m.begin(newLife(0, false))
 	m.w.tick(5 * time.Second)
 	return m.options()
 }
@@ -314,14 +324,14 @@ func (b *mortalBucket) List(ctx context.Context, prefix string) ([]driver.Info, 
 
 func (b *mortalBucket) Put(ctx context.Context, name string, body []byte) error {
 	return b.l.write("put "+name[:strings.IndexByte(name+"/", '/')], func() error {
-		defer b.w.move(false)
+		defer b.w.move(nil)
 		return b.Bucket.Put(ctx, name, body)
 	})
 }
 
 func (b *mortalBucket) Delete(ctx context.Context, name string) error {
 	return b.l.write("delete "+name[:strings.IndexByte(name+"/", '/')], func() error {
-		defer b.w.move(false)
+		defer b.w.move(nil)
 		return b.Bucket.Delete(ctx, name)
 	})
 }
