@@ -50,7 +50,7 @@ func tell(counts map[string]int) {
 	}
 }
 
-// told adds up what a process printed.
+// addCounts adds up what a process printed.
 func addCounts(counts map[string]int, out string) {
 	for line := range strings.SplitSeq(out, "\n") {
 		rest, ok := strings.CutPrefix(line, "counted ")

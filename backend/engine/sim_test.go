@@ -190,7 +190,9 @@ func simulateSeed(t *testing.T, seed uint64, verbose bool, counts map[string]int
 			}
 		}()
 		s.run()
-		counts[fmt.Sprintf("rounds until quiet: %d", s.rounds)]++
+		if len(s.forked) == 0 {
+			counts[fmt.Sprintf("rounds until quiet: %d", s.rounds)]++
+		}
 		counts[fmt.Sprintf("devices: %d", len(s.fleet))]++
 		trace = fmt.Sprintf("%x", s.trace.Sum(nil))
 	})
