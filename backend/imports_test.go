@@ -59,9 +59,6 @@ var allowed = map[string]string{
 	"vault": "item state plan merge merge/text journal store store/driver chunk keyring seal localdb disk watch problem " +
 		"engine editor store/folderstore merge/text",
 
-	// What a window asks, and the same over loopback HTTP.
-	"api": "item merge merge/text merge/view state problem editor vault",
-
 	// Faces.
 	"cmd/plait": "*",
 }
