@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"plait/backend/problem"
 	"plait/backend/vault"
 )
 
@@ -119,9 +118,10 @@ func (c *cli) approveCommand() *cobra.Command {
 		Long: `Tasks, MCP servers and terminal profiles make programs run. What a device that may
 not change them wrote there waits, without effect, until it is approved here.
 
-What is approved is what was shown, and nothing that arrived since: on a terminal the
-changes are shown, and asked about. Elsewhere --dry-run shows them with a value that
-stands for them, which --as takes.`,
+On a terminal the changes are shown, and asked about. A script approves what waits
+at that moment, and is told what that was; or it looks first: --dry-run prints a value
+that stands for the changes shown, and --as with that value approves those and nothing
+that arrived since.`,
 		Example: `  plait approve default/tasks
   plait approve default/tasks --dry-run
   plait approve default/tasks --as 0f1e2d3c4b5a69788796`,
@@ -134,19 +134,17 @@ stands for them, which --as takes.`,
 					return err
 				}
 				if as == "" && !dryRun && a.As != "" {
-					if !c.inTerm || c.json {
-						return &problem.Error{Code: problem.Usage, Message: "Say which changes you approve. Nothing was changed.",
-							Hint: "Look with `plait approve " + shellQuote(args[0]) + " --dry-run`: it prints the value that --as takes."}
-					}
-					c.say("%s", c.paint(bold, line(a.Item)))
-					c.tellChanges(a.Changes)
-					yes, err := c.ask("Let this take effect here?")
-					if err != nil {
-						return err
-					}
-					if !yes {
-						c.say("Nothing was changed.")
-						return nil
+					if c.inTerm && !c.json {
+						c.say("%s", c.paint(bold, line(a.Item)))
+						c.tellChanges(a.Changes)
+						yes, err := c.ask("Let this take effect here?")
+						if err != nil {
+							return err
+						}
+						if !yes {
+							c.say("Nothing was changed.")
+							return nil
+						}
 					}
 					if a, err = v.Approve(ctx, args[0], a.As); err != nil {
 						return err
